@@ -1,0 +1,103 @@
+"""The exceptions of the package.
+
+Every one is an :class:`AllianceError` and also the standard-library type it is::
+
+    AllianceError
+    ├── DataError         (ValueError)    a table is wrong; lists every fault
+    ├── SpecError         (ValueError)    a model file is wrong; lists every fault
+    ├── SchemaError       (ValueError)    a saved fit is truncated, foreign or does not match
+    ├── NotFittedError    (RuntimeError)  a result was asked of a fit that cannot give it
+    └── ConvergenceError  (RuntimeError)  the diagnostics gate failed; carries the fit
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bayes_alliance.inference.result import Fit
+
+__all__ = [
+    "AllianceError",
+    "ConvergenceError",
+    "DataError",
+    "Fault",
+    "NotFittedError",
+    "SchemaError",
+    "SpecError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with an input.
+
+    Parameters
+    ----------
+    file : str
+        File name, relative to the dataset or model folder.
+    where : str
+        Row and key, for example ``"row 12, value"``; empty for the whole file.
+    problem : str
+        What was wrong, with the offending value.
+    allowed : str
+        What is allowed instead.
+    """
+
+    file: str
+    where: str
+    problem: str
+    allowed: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}, {self.where}" if self.where else self.file
+        tail = f" (allowed: {self.allowed})" if self.allowed else ""
+        return f"{place}: {self.problem}{tail}"
+
+
+class AllianceError(Exception):
+    """Base class of every error raised on purpose by this package."""
+
+
+class _FaultList(AllianceError, ValueError):
+    """An error that lists every fault found, not only the first."""
+
+    def __init__(self, faults: Sequence[Fault] | str) -> None:
+        if isinstance(faults, str):
+            self.faults: tuple[Fault, ...] = ()
+            super().__init__(faults)
+            return
+        self.faults = tuple(faults)
+        count = len(self.faults)
+        head = "1 fault" if count == 1 else f"{count} faults"
+        super().__init__("\n".join([f"{head}:", *(f"  {fault}" for fault in self.faults)]))
+
+
+class DataError(_FaultList):
+    """A dataset's tables break their rules; ``faults`` lists all of them."""
+
+
+class SpecError(_FaultList):
+    """A model file breaks its rules; ``faults`` lists all of them."""
+
+
+class SchemaError(AllianceError, ValueError):
+    """A saved fit is truncated, foreign, or belongs to other data or another model."""
+
+
+class NotFittedError(AllianceError, RuntimeError):
+    """A result was asked of a fit that does not hold what it needs."""
+
+
+class ConvergenceError(AllianceError, RuntimeError):
+    """The diagnostics gate failed.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit that failed; its draws are kept and can be saved and inspected.
+    """
+
+    def __init__(self, message: str, fit: "Fit") -> None:
+        super().__init__(message)
+        self.fit = fit

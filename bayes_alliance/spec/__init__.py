@@ -1,0 +1,24 @@
+"""Model files: TOML to a frozen, validated specification; priors; hash."""
+
+from bayes_alliance.spec.families import FAMILIES, TRANSFORMS, Family, Transform
+from bayes_alliance.spec.load import parse_model, read_model, spec_hash
+from bayes_alliance.spec.priors import Priors
+from bayes_alliance.spec.schema import EpisodeSpec, ModelSpec
+from bayes_alliance.spec.shipped import find_dataset, find_model, shipped_folder, shipped_models
+
+__all__ = [
+    "FAMILIES",
+    "TRANSFORMS",
+    "EpisodeSpec",
+    "Family",
+    "ModelSpec",
+    "Priors",
+    "Transform",
+    "find_dataset",
+    "find_model",
+    "parse_model",
+    "read_model",
+    "shipped_folder",
+    "shipped_models",
+    "spec_hash",
+]

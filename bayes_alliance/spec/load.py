@@ -1,0 +1,131 @@
+"""Model files: TOML in, :class:`ModelSpec` out, every fault at once.
+
+Invariant: a file that loads has no key the package does not know; its hash depends on what it
+says, not on its layout or comments.
+"""
+
+import difflib
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from bayes_alliance.exceptions import Fault, SpecError
+from bayes_alliance.spec.schema import ModelSpec
+from bayes_alliance.spec.shipped import find_model
+
+__all__ = ["parse_model", "read_model", "spec_hash"]
+
+_MAXIMUM_BYTES = 1_000_000
+
+
+def read_model(name: str | Path) -> ModelSpec:
+    """Read a model file.
+
+    Parameters
+    ----------
+    name : str or pathlib.Path
+        Name of a shipped model, or path of a ``.toml`` file.
+
+    Returns
+    -------
+    ModelSpec
+        The validated specification.
+
+    Raises
+    ------
+    SpecError
+        If the file is missing, is no TOML or breaks the schema; lists every fault.
+    """
+    path = find_model(name)
+    if path.stat().st_size > _MAXIMUM_BYTES:
+        raise SpecError([Fault(path.name, "", f"the file has {path.stat().st_size} bytes",
+                               f"at most {_MAXIMUM_BYTES} bytes")])
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SpecError([Fault(path.name, f"byte {error.start}", "is not UTF-8",
+                               "a TOML file in UTF-8")]) from None
+    return parse_model(text, path.name)
+
+
+def parse_model(text: str, file: str = "model.toml") -> ModelSpec:
+    """Parse the text of a model file; see :func:`read_model`."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError([Fault(file, "", f"is no valid TOML: {error}")]) from None
+    return _validate(raw, file)
+
+
+def _validate(raw: dict[str, Any], file: str) -> ModelSpec:
+    try:
+        return ModelSpec.model_validate(raw)
+    except ValidationError as error:
+        faults = [_fault(item, file) for item in error.errors(include_url=False)]
+        raise SpecError(faults) from None
+
+
+def _fault(item: Any, file: str) -> Fault:
+    """Turn one pydantic error into a fault with the nearest allowed key."""
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        *parents, key = item["loc"]
+        allowed = _allowed_keys(tuple(str(part) for part in parents))
+        near = difflib.get_close_matches(str(key), allowed, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return Fault(file, place, f"unknown key {str(key)!r}{hint}", ", ".join(allowed))
+    if item["type"] == "missing":
+        return Fault(file, place, "this key is missing")
+    message = item["msg"].removeprefix("Value error, ")
+    given = item.get("input")
+    shown = "" if isinstance(given, (dict, list, tuple)) or given is None else f", got {given!r}"
+    return Fault(file, place, f"{message}{shown}")
+
+
+def _allowed_keys(parents: tuple[str, ...]) -> list[str]:
+    """Return the keys the schema knows at a place of the file."""
+    model: type[BaseModel] = ModelSpec
+    skip = False
+    for part in parents:
+        if skip:
+            skip = False
+            continue
+        field = model.model_fields.get(part)
+        if field is None:
+            return []
+        found = _model_in(field.annotation)
+        if found is None:
+            return []
+        model, skip = found
+    return sorted(model.model_fields)
+
+
+def _model_in(annotation: Any) -> tuple[type[BaseModel], bool] | None:
+    """Return the model a field holds, and whether it sits behind a free key."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for argument in get_args(annotation):
+        if isinstance(argument, type) and issubclass(argument, BaseModel):
+            return argument, True
+    return None
+
+
+def spec_hash(spec: ModelSpec) -> str:
+    """Return the hash of what a specification says.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Any specification.
+
+    Returns
+    -------
+    str
+        SHA-256 of its canonical JSON, 64 hexadecimal digits.
+    """
+    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

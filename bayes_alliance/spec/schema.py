@@ -1,0 +1,220 @@
+"""The model file as frozen, validated objects.
+
+Invariant: a :class:`ModelSpec` that exists is complete and consistent in itself; it knows
+nothing of PyMC and nothing of the data beyond the names it declares.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from bayes_alliance.constants import COHESION, HYPOTHESES, LATENTS
+from bayes_alliance.spec.priors import Priors
+
+__all__ = [
+    "DirectionRule",
+    "DriverSpec",
+    "EpisodeSpec",
+    "ForecastSpec",
+    "HypothesisSpec",
+    "LatentSpec",
+    "ModelHead",
+    "ModelSpec",
+    "RivalSpec",
+    "SamplerSpec",
+    "VerdictSpec",
+]
+
+Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Window = tuple[Month, Month]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+LatentName = Literal["threat", "credibility", "cohesion"]
+Quantity = Literal["mean", "gap"]
+
+
+class _Frozen(BaseModel):
+    """Base of every part: immutable, no unknown keys, no silent conversion of text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class ModelHead(_Frozen):
+    """What is modelled, over which months, in which structural variant."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    title: str
+    dataset: str
+    start: Month
+    end: Month
+    dyad: str
+    members: tuple[str, str]
+    patron: str
+    response: Literal["adjustment", "level"] = "adjustment"
+    innovations: Literal["normal", "student_t"] = "normal"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"start {self.start} is not before end {self.end}")
+        if self.members[0] == self.members[1]:
+            raise ValueError(f"members must be two different states, got {self.members[0]} twice")
+        return self
+
+
+class LatentSpec(_Frozen):
+    """A latent construct: its indicators and, for threat, the drivers that move it."""
+
+    indicators: tuple[str, ...] = Field(min_length=1)
+    drivers: tuple[str, ...] = ()
+
+
+class DriverSpec(_Frozen):
+    """A decaying stock of events: ``f(sum of 0.5 ** (age / half_life)) / scale``."""
+
+    kinds: tuple[str, ...] = Field(min_length=1)
+    actor: str | None = None
+    half_life: Positive
+    transform: Literal["identity", "log1p"] = "identity"
+    scale: Positive = 1.0
+
+
+class RivalSpec(DriverSpec):
+    """A decaying stock of triggers that moves cohesion itself.
+
+    With ``signed`` events count with minus their sign, so that a positive stock is friction.
+    """
+
+    signed: bool = True
+
+
+class HypothesisSpec(_Frozen):
+    """Which parts of the model act."""
+
+    paths: tuple[Literal["threat", "credibility"], ...] = ()
+    rivals: bool = True
+
+
+class DirectionRule(_Frozen):
+    """How the drivers must move for a hypothesis to explain an episode."""
+
+    mean: Literal["up", "down"]
+    gap: Literal["up", "down"]
+
+
+class EpisodeSpec(_Frozen):
+    """A window of months, its baselines, and what each hypothesis predicts for it."""
+
+    window: Window
+    change: Literal["up", "down"]
+    baselines: dict[str, Window] = Field(min_length=1)
+    threat: DirectionRule
+    credibility: DirectionRule
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, (start, end) in {"window": self.window, **self.baselines}.items():
+            if start > end:
+                raise ValueError(f"{name} starts in {start}, after its end {end}")
+        return self
+
+
+class VerdictSpec(_Frozen):
+    """Thresholds of the verdicts, fixed before the data are fitted."""
+
+    direction_quantities: dict[LatentName, tuple[Quantity, ...]]
+    direction_probability: Probability
+    contribution_probability: Probability
+    contribution_share: Probability
+    log_bayes_factor: Positive
+    specification_share: Probability
+
+
+class SamplerSpec(_Frozen):
+    """NUTS settings of a full fit and of a leave-out fit."""
+
+    chains: Annotated[int, Field(ge=2)] = 4
+    tune: Annotated[int, Field(ge=100)] = 1000
+    draws: Annotated[int, Field(ge=100)] = 1000
+    leave_out_draws: Annotated[int, Field(ge=100)] = 500
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    max_depth: Annotated[int, Field(ge=5, le=12)] = 10
+
+
+class ForecastSpec(_Frozen):
+    """Horizon of the standard forecast and how far back "as now" looks for event rates."""
+
+    horizon: Annotated[int, Field(ge=1, le=60)] = 24
+    rate_months: Annotated[int, Field(ge=1)] = 24
+
+
+class ModelSpec(_Frozen):
+    """A whole model file.
+
+    Attributes
+    ----------
+    model : ModelHead
+        Names, months, members, structural options.
+    latents : dict of str to LatentSpec
+        `threat`, `credibility` and `cohesion`.
+    drivers, rivals : dict
+        Event stocks that move threat, and that move cohesion.
+    hypotheses : dict of str to HypothesisSpec
+        `H0`, `HX`, `H1`, `H2` and `H12`.
+    episodes : dict of str to EpisodeSpec
+        The windows to explain.
+    """
+
+    model: ModelHead
+    latents: dict[LatentName, LatentSpec]
+    drivers: dict[str, DriverSpec] = Field(default_factory=dict)
+    rivals: dict[str, RivalSpec] = Field(default_factory=dict)
+    priors: Priors = Field(default_factory=Priors)
+    hypotheses: dict[str, HypothesisSpec]
+    episodes: dict[str, EpisodeSpec] = Field(default_factory=dict)
+    verdict: VerdictSpec
+    sampler: SamplerSpec = Field(default_factory=SamplerSpec)
+    forecast: ForecastSpec = Field(default_factory=ForecastSpec)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = [f"latents.{name} is missing" for name in LATENTS if name not in self.latents]
+        problems += [f"hypotheses.{name} is missing" for name in HYPOTHESES
+                     if name not in self.hypotheses]
+        problems += [f"hypotheses.{name} is unknown (allowed: {', '.join(HYPOTHESES)})"
+                     for name in self.hypotheses if name not in HYPOTHESES]
+        seen: dict[str, str] = {}
+        for latent, part in self.latents.items():
+            for indicator in part.indicators:
+                if indicator in seen:
+                    problems.append(f"indicator {indicator} stands under {seen[indicator]} "
+                                    f"and under {latent}; one indicator measures one latent")
+                seen[indicator] = latent
+            for driver in part.drivers:
+                if driver not in self.drivers:
+                    problems.append(f"latents.{latent}.drivers names {driver}, which [drivers] "
+                                    f"does not declare (declared: {', '.join(self.drivers)})")
+        for latent in ("credibility", COHESION):
+            if latent in self.latents and self.latents[latent].drivers:  # type: ignore[index]
+                problems.append(f"latents.{latent}.drivers is not supported: event stocks move "
+                                "threat, [rivals] move cohesion")
+        for name, episode in self.episodes.items():
+            for label, window in {"window": episode.window, **episode.baselines}.items():
+                if window[0] < self.model.start or window[1] > self.model.end:
+                    problems.append(f"episodes.{name}: {label} {window[0]}..{window[1]} is not "
+                                    f"inside {self.model.start}..{self.model.end}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """All indicators in the order of the latents."""
+        return tuple(name for latent in LATENTS
+                     for name in self.latents[latent].indicators)  # type: ignore[index]
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The five monthly series: threat and credibility of each member, then cohesion."""
+        pairs = [f"{latent}_{member}" for latent in LATENTS[:2] for member in self.model.members]
+        return (*pairs, COHESION)

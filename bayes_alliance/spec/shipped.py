@@ -1,0 +1,92 @@
+"""Where the models and datasets that come with the package are.
+
+Invariant: an installed wheel carries them under ``bayes_alliance/_shipped``; a checkout has them
+at its top level. Nothing else in the package knows about either place.
+"""
+
+from pathlib import Path
+
+from bayes_alliance.exceptions import Fault, SpecError
+
+__all__ = ["find_dataset", "find_model", "shipped_folder", "shipped_models"]
+
+
+def shipped_folder(kind: str) -> Path:
+    """Return the folder of the shipped ``models`` or ``data``.
+
+    Parameters
+    ----------
+    kind : {"models", "data"}
+        Which folder.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder inside the wheel, else the one at the top of the checkout.
+    """
+    package = Path(__file__).resolve().parent.parent
+    checkout = package.parent / kind
+    # A checkout wins: an editable install may leave a stale copy among the installed files.
+    if (package.parent / "pyproject.toml").is_file() and checkout.is_dir():
+        return checkout
+    return package / "_shipped" / kind
+
+
+def shipped_models() -> tuple[str, ...]:
+    """Return the names of the models that come with the package."""
+    return tuple(sorted(path.stem for path in shipped_folder("models").glob("*.toml")))
+
+
+def find_model(name: str | Path) -> Path:
+    """Return the file of a model given its shipped name or its path.
+
+    Raises
+    ------
+    SpecError
+        If there is neither a file at that path nor a shipped model of that name.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" or path.parent != Path():
+        if path.is_file():
+            return path
+        raise SpecError([Fault(str(path), "", "there is no such model file",
+                               f"a path to a .toml file, or one of {', '.join(shipped_models())}")])
+    shipped = shipped_folder("models") / f"{path.name}.toml"
+    if shipped.is_file():
+        return shipped
+    raise SpecError([Fault(str(name), "", "no model of this name comes with the package",
+                           f"a path to a .toml file, or one of {', '.join(shipped_models())}")])
+
+
+def find_dataset(dataset: str, model_file: Path) -> Path:
+    """Return the folder of a dataset named in a model file.
+
+    A folder next to the model file (or in a ``data`` folder beside it or beside its parent) wins
+    over a shipped dataset of the same name.
+
+    Parameters
+    ----------
+    dataset : str
+        The model file's ``dataset``: a name without path separators.
+    model_file : pathlib.Path
+        The model file.
+
+    Raises
+    ------
+    SpecError
+        If the name holds a path separator or no such folder exists.
+    """
+    if not dataset or Path(dataset).name != dataset or dataset in {".", ".."}:
+        raise SpecError([Fault(model_file.name, "model.dataset",
+                               f"{dataset!r} is not a plain folder name",
+                               "a name without path separators")])
+    base = model_file.resolve().parent
+    candidates = [base / dataset, base / "data" / dataset, base.parent / "data" / dataset,
+                  shipped_folder("data") / dataset]
+    for candidate in candidates:
+        if (candidate / "indicators.csv").is_file():
+            return candidate
+    raise SpecError([Fault(model_file.name, "model.dataset",
+                           f"no dataset {dataset!r} with an indicators.csv was found",
+                           "a folder beside the model file, in ./data or ../data, or a shipped "
+                           "dataset")])
