@@ -1,1 +1,15 @@
-"""See the modules."""
+"""The tables of a dataset: reading, checking, cutting to a model."""
+
+from bayes_alliance.tables.panel import Panel, build_panel
+from bayes_alliance.tables.read import Dataset, check_dataset, read_dataset
+from bayes_alliance.tables.stocks import decay, finish_stock
+
+__all__ = [
+    "Dataset",
+    "Panel",
+    "build_panel",
+    "check_dataset",
+    "decay",
+    "finish_stock",
+    "read_dataset",
+]

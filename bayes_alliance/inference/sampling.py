@@ -1,0 +1,107 @@
+"""Draw from the posterior of one design, with progress, and keep draws on interruption.
+
+Invariant: a Ctrl-C returns what was drawn; only a run without a single draw of every chain
+raises ``KeyboardInterrupt``.
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+__all__ = ["Progress", "RawDraws", "draw"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands: finished and total iterations over all chains, divergences."""
+
+    finished: int
+    total: int
+    divergences: int
+
+
+@dataclass(frozen=True)
+class RawDraws:
+    """Draws of one run.
+
+    Attributes
+    ----------
+    posterior, sample_stats : xarray.Dataset
+        With dims ``chain`` and ``draw``.
+    seconds : float
+        Wall time of the sampling.
+    interrupted : bool
+        Whether the run was stopped before its end.
+    """
+
+    posterior: xr.Dataset
+    sample_stats: xr.Dataset
+    seconds: float
+    interrupted: bool
+
+
+def draw(compiled: Any, *, draws: int, tune: int, chains: int, seed: int, target_accept: float,
+         max_depth: int, report: Callable[[Progress], None] | None = None) -> RawDraws:
+    """Run the No-U-Turn sampler.
+
+    Parameters
+    ----------
+    compiled : nutpie compiled model
+        With its data set.
+    draws, tune, chains, seed : int
+        Usual meaning; draws and tune are per chain.
+    target_accept : float
+        Acceptance the step size is adapted to.
+    max_depth : int
+        Largest tree depth.
+    report : callable, optional
+        Called about twice a second with a :class:`Progress`.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the run is stopped before every chain has a draw.
+    """
+    import nutpie
+
+    def callback(chains_progress: Any) -> None:
+        if report is not None:
+            report(Progress(sum(one.finished_draws for one in chains_progress),
+                            sum(one.total_draws for one in chains_progress),
+                            sum(one.divergences for one in chains_progress)))
+
+    started = time.perf_counter()
+    sampler = nutpie.sample(
+        compiled, draws=draws, tune=tune, chains=chains, seed=seed, target_accept=target_accept,
+        maxdepth=max_depth, save_warmup=False, progress_bar=False, blocking=False,
+        progress_callback=callback, progress_rate=500)
+    interrupted = False
+    with warnings.catch_warnings():
+        # nutpie pads unequal chains after an abort with NaN and says so.
+        warnings.simplefilter("ignore")
+        try:
+            tree = sampler.wait()
+        except KeyboardInterrupt:
+            interrupted = True
+            tree = sampler.abort()
+    seconds = time.perf_counter() - started
+    if "posterior" not in tree.children or tree["posterior"].to_dataset().sizes.get("draw", 0) == 0:
+        raise KeyboardInterrupt("stopped before the first draw")
+    posterior = tree["posterior"].to_dataset()
+    stats = tree["sample_stats"].to_dataset()
+    if interrupted:
+        posterior, stats = _common_length(posterior, stats)
+    return RawDraws(posterior, stats, seconds, interrupted)
+
+
+def _common_length(posterior: xr.Dataset, stats: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Cut all chains to the length that every chain reached."""
+    finished = stats["energy"].notnull().sum("draw")
+    length = int(finished.min())
+    if length < 4:
+        raise KeyboardInterrupt("stopped before every chain had four draws")
+    return posterior.isel(draw=slice(length)), stats.isel(draw=slice(length))
