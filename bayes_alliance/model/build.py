@@ -68,4 +68,5 @@ def measurement_structure(panel: Panel, design: Design) -> dict[str, np.ndarray]
         "group_of_indicator": integers([group_labels.index(groups[name]) for name in names]),
         "shared": integers([names.index(name) for name in design.coords[c.DIM_SHARED]]),
         "own_error": integers([own.get(name, 0) for name in names]),
+        "series": integers([names.index(name) for name in own]),
     }

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SpecError
@@ -147,7 +148,8 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         ``inverse_length``, ``oriented``, ``gap``, ``has_previous`` (row); ``row_series``, ``first``,
         ``stop``, ``row_indicator``, ``season_cell``, ``offset_cell``, ``wave_cell``, ``previous_row`` (row,
         integers; ``season_cell``, ``offset_cell`` and ``wave_cell`` are 0 for none); ``covariate_design``
-        (row, covariate term); ``item_average`` (item, row); ``driver_stock`` (driver, T);
+        (row, covariate term); ``log_ways`` (row); ``indicator_first``, ``indicator_stop``
+        (indicator), ``item_average`` (item, indicator); ``driver_stock`` (driver, T);
         ``rival_stock`` (rival, T); ``government_cell`` (2, T); ``administration_cell`` (T);
         ``path_switch`` (2), ``rival_switch`` (); ``prior`` (number).
     """
@@ -167,11 +169,7 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
                   for latent, member in zip(rows["latent"], rows["member"], strict=True)]
     orientation = table["orientation"].to_numpy(dtype=float)
     row_indicator = rows["indicator"].map(indicator_position).to_numpy(dtype=np.int64)
-    average = np.zeros((len(items), len(rows)))
-    item_position = {name: i for i, name in enumerate(items)}
-    for position, name in enumerate(rows["indicator"]):
-        average[item_position[item_of[name]], position] = 1.0
-    average /= np.maximum(average.sum(axis=1, keepdims=True), 1.0)
+    bounds, average = _item_average(rows, list(table.index), items, item_of)
     start = rows["start_month"].to_numpy(dtype=np.int64)
     stop = rows["end_month"].to_numpy(dtype=np.int64) + 1
     governments = coords[c.DIM_GOVERNMENT]
@@ -189,7 +187,10 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "offset_cell": _label_index(_offset_labels(rows, panel), coords[c.DIM_OFFSET]),
         "wave_cell": _label_index(list(rows["wave"]), coords[c.DIM_WAVE]),
         "covariate_design": _covariate_design(rows, panel, coords[c.DIM_COVARIATE]),
+        "indicator_first": bounds[0],
+        "indicator_stop": bounds[1],
         "item_average": average,
+        "log_ways": _log_ways(rows),
         "driver_stock": panel.drivers.to_numpy(dtype=float).T.copy(),
         "rival_stock": panel.rivals.to_numpy(dtype=float).T.copy(),
         "government_cell": np.array(
@@ -208,6 +209,34 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
     design = Design(coords, data, blocks, rows, spec.model.response, spec.model.innovations)
     return (design.with_rows(np.ones(len(rows), dtype=bool))
             .with_hypothesis(spec, hypothesis))
+
+
+def _item_average(rows: pd.DataFrame, indicators: list[str], items: list[str],
+                  item_of: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return each indicator's block of rows, and the weights that average rows over items.
+
+    Rows of one indicator stand together, so a running sum gives their total.
+    """
+    name = rows["indicator"].to_numpy()
+    bounds = np.array([[np.flatnonzero(name == one)[0], np.flatnonzero(name == one)[-1] + 1]
+                       for one in indicators], dtype=np.int64).T
+    counts = (bounds[1] - bounds[0]).astype(float)
+    weights = np.zeros((len(items), len(indicators)))
+    for column, one in enumerate(indicators):
+        weights[items.index(item_of[one]), column] = 1.0
+    return bounds, weights / (weights @ counts)[:, None]
+
+
+def _log_ways(rows: pd.DataFrame) -> np.ndarray:
+    """Return the constant of the counting families: log of the binomial coefficient, or -log y!."""
+    y, n = rows["y"].to_numpy(dtype=float), rows["n"].to_numpy(dtype=float)
+    counted = n > 0
+    result = np.zeros(len(rows))
+    result[counted] = (special.gammaln(n[counted] + 1) - special.gammaln(y[counted] + 1)
+                       - special.gammaln(n[counted] - y[counted] + 1))
+    poisson = rows["family"].to_numpy() == "negative_binomial"
+    result[poisson] = -special.gammaln(y[poisson] + 1)
+    return result
 
 
 def _ordered_rows(panel: Panel) -> pd.DataFrame:

@@ -27,9 +27,10 @@ class Likelihood:
     Parameters
     ----------
     logp : callable
-        ``(y, mu, noise, n, df)`` tensors to pointwise log densities.
+        ``(y, mu, noise, n, df, ways)`` tensors to pointwise log densities; ``ways`` is the
+        constant of the counting families, which depends on the data alone.
     log_density : callable
-        The same on arrays.
+        ``(y, mu, noise, n, df)`` arrays to the same.
     random : callable
         ``(generator, mu, noise, n, df)`` to draws on the scale of ``y``.
     mean : callable
@@ -42,7 +43,7 @@ class Likelihood:
     mean: Callable[..., np.ndarray]
 
 
-def _normal_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> Any:
+def _normal_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
     return -0.5 * ((y - mu) / noise) ** 2 - pt.log(noise) - _HALF_LOG_2PI
 
 
@@ -54,7 +55,7 @@ def _normal_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any, df: An
     return np.asarray(mu + noise * rng.standard_normal(np.broadcast(mu, noise).shape))
 
 
-def _student_t_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> Any:
+def _student_t_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
     constant = (pt.gammaln((df + 1) / 2) - pt.gammaln(df / 2) - 0.5 * pt.log(df * np.pi))
     return constant - pt.log(noise) - (df + 1) / 2 * pt.log1p(((y - mu) / noise) ** 2 / df)
 
@@ -68,11 +69,10 @@ def _student_t_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,
     return np.asarray(mu + noise * rng.standard_t(df, np.broadcast(mu, noise).shape))
 
 
-def _beta_binomial_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> Any:
+def _beta_binomial_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
     concentration = 4.0 / noise**2
     alpha = concentration * pt.sigmoid(mu)
     beta = concentration * pt.sigmoid(-mu)
-    ways = pt.gammaln(n + 1) - pt.gammaln(y + 1) - pt.gammaln(n - y + 1)
     return (ways + pt.gammaln(y + alpha) + pt.gammaln(n - y + beta)
             - pt.gammaln(n + concentration)
             + pt.gammaln(concentration) - pt.gammaln(alpha) - pt.gammaln(beta))
@@ -93,8 +93,7 @@ def _beta_binomial_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,
     return np.asarray(rng.binomial(np.asarray(n, dtype=np.int64), share), dtype=float)
 
 
-def _binomial_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> Any:
-    ways = pt.gammaln(n + 1) - pt.gammaln(y + 1) - pt.gammaln(n - y + 1)
+def _binomial_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
     return ways + y * mu - n * pt.softplus(mu)
 
 
@@ -107,9 +106,9 @@ def _binomial_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,
     return np.asarray(rng.binomial(np.asarray(n, dtype=np.int64), special.expit(mu)), dtype=float)
 
 
-def _negative_binomial_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> Any:
+def _negative_binomial_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
     alpha = noise**-2
-    ways = pt.gammaln(y + alpha) - pt.gammaln(alpha) - pt.gammaln(y + 1)
+    ways = ways + pt.gammaln(y + alpha) - pt.gammaln(alpha)
     log_total = pt.logaddexp(mu, pt.log(alpha))
     return ways + alpha * (pt.log(alpha) - log_total) + y * (mu - log_total)
 

@@ -38,6 +38,7 @@ class _Structure:
     group_of_indicator: np.ndarray
     shared: np.ndarray
     own_error: np.ndarray
+    series: np.ndarray
 
 
 def add_measurement(data: dict[str, Any], design: Design, structure: dict[str, np.ndarray],
@@ -60,11 +61,16 @@ def add_measurement(data: dict[str, Any], design: Design, structure: dict[str, n
     index = _Structure(**structure)
     row_state = _period_means(data, states)
     loading_item = _pooled(prior, "loading", c.DIM_ITEM, index.group_of_item)
-    noise = pm.Deterministic(
-        c.VAR_NOISE, _pooled(prior, "noise", c.DIM_INDICATOR, index.group_of_indicator),
-        dims=c.DIM_INDICATOR)
+    noise = _pooled(prior, "noise", c.DIM_INDICATOR, index.group_of_indicator)
+    if index.series.size:
+        # The own error of a monthly series is another thing than the scatter of polls.
+        own = prior.log_normal_variable("series_noise", dims=c.DIM_OWN_ERROR)
+        noise = pt.set_subtensor(noise[index.series], own)
+    noise = pm.Deterministic(c.VAR_NOISE, noise, dims=c.DIM_INDICATOR)
 
-    centre = loading_item * (data["item_average"] @ (data["oriented"] * row_state))
+    running = pt.concatenate([pt.zeros((1,)), pt.cumsum(data["oriented"] * row_state)])
+    sums = running[data["indicator_stop"]] - running[data["indicator_first"]]
+    centre = loading_item * (data["item_average"] @ sums)
     at_mean = pm.Normal("intercept_at_mean", prior["intercept.mu"] + centre,
                         prior["intercept.sd"], dims=c.DIM_ITEM)
     intercept = (at_mean - centre)[index.item]
@@ -153,13 +159,14 @@ def _add_likelihoods(data: dict[str, Any], design: Design, prior: PriorNumbers, 
             sd = sd * pt.sqrt(1.0 - decay[block] ** 2)
         pm.CustomDist(
             f"observed_{family}", mu, sd, data["n"][block], data["weight"][block],
-            prior["student_t_noise_df"], logp=_weighted(family), observed=data["y"][block])
+            prior["student_t_noise_df"], data["log_ways"][block], logp=_weighted(family),
+            observed=data["y"][block])
 
 
 def _weighted(family: str) -> Any:
     density = LIKELIHOODS[family].logp
 
-    def logp(value: Any, mu: Any, noise: Any, n: Any, weight: Any, df: Any) -> Any:
-        return weight * density(value, mu, noise, n, df)
+    def logp(value: Any, mu: Any, noise: Any, n: Any, weight: Any, df: Any, ways: Any) -> Any:
+        return weight * density(value, mu, noise, n, df, ways)
 
     return logp

@@ -74,6 +74,7 @@ class Priors(_Distribution):
     loading_spread: LogNormal = LogNormal(median=0.3, sd=0.5)
     noise_mean: LogNormal = LogNormal(median=0.25, sd=0.5)
     noise_spread: LogNormal = LogNormal(median=0.3, sd=0.5)
+    series_noise: LogNormal = LogNormal(median=0.4, sd=0.5)
     member_deviation: Normal = Normal(sd=0.2)
     own_error_half_life: LogNormal = LogNormal(median=3.0, sd=0.7)
     season: Normal = Normal(sd=0.2)
@@ -136,6 +137,7 @@ PRIOR_MEANING: Final[dict[str, str]] = {
     "loading_spread": "sd of log loadings within a group",
     "noise_mean": "typical noise in a group of items, on the link scale",
     "noise_spread": "sd of log noise within a group",
+    "series_noise": "stationary sd of the own error of a monthly or quarterly series",
     "member_deviation": "a public's deviation (intercept, log loading) in an item put in the "
                         "same words to both",
     "own_error_half_life": "months until a monthly indicator's own error has halved",

@@ -37,7 +37,7 @@ def build(folder: Path, out: Path) -> None:
         "indicators": codebook.rows(),
         "covariates": [row for part in parts for row in part.covariates],
         "events": sorted(happened, key=lambda row: (row["date"], row["kind"], row["event"])),
-        "event_coverage": sorted(coverage, key=lambda row: (row["kind"], row["year"])),
+        "event_coverage": sorted(coverage, key=lambda row: (row["kind"], int(row["year"]))),
         "sources": provenance.rows(sources),
     }
     out.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ def rows() -> list[dict]:
 def _threat() -> list[dict]:
     found = [_series("gprnk_threat_rok", "threat", "rok", "gprnk",
                      "Share of articles on threats by North Korea in South Korean outlets",
-                     transform_shift=4.6, transform_scale=0.5, kind="press",
+                     transform_shift=4.6, kind="press",
                      note="4.6 is the logarithm of 100, the index's own base")]
     found += _poll("ipus_armed_provocation", "threat", ("rok",), "ipus",
                    "An armed provocation by North Korea is possible", mode="face-to-face")

@@ -15,14 +15,14 @@ FIRST = "1998-01-01"
 def build(sources: Sources, here: Path) -> tuple[list[dict], list[dict]]:
     """Return the rows of events.csv and of event_coverage.csv."""
     events = _north_korea(sources)
-    seen = set()
     for row in _read(here / "triggers.csv"):
+        # What the source is (report of the day, copy, court text) stays beside the hand table.
+        del row["source_note"]
         events.append({**row, "role": "driver"})
-        seen.add(row["date"])
     for row in _read(here / "dyad_events.csv"):
         target = {"rok": "japan", "japan": "rok"}.get(row["actor"], "rok_japan")
         events.append({**row, "target": target, "role": "shown"})
-    return events, _coverage()
+    return events, [*_coverage(), *_read(here / "trigger_coverage.csv")]
 
 
 def _read(path: Path) -> list[dict]:
@@ -69,11 +69,4 @@ def _coverage() -> list[dict]:
                                            "overflight_japan")]
         rows.append({"kind": "nuclear_test", "year": year,
                      "searched_in": "CSIS provocations database", "note": ""})
-    for year in range(2001, 2025):
-        for kind in ("court_ruling", "textbook", "shrine_visit", "island_visit", "ordinance"):
-            note = ""
-            if kind == "textbook" and year in (2007, 2015, 2016):
-                note = "a screening is known, no text with its date was found"
-            rows.append({"kind": kind, "year": year,
-                         "searched_in": "stored web pages, keywords of the kind", "note": note})
     return rows
