@@ -115,7 +115,7 @@ DIM_COVARIATE: Final = "covariate_effect_of"
 DIM_OFFSET: Final = "mode_change"
 DIM_WAVE: Final = "wave"
 DIM_OWN_ERROR: Final = "own_error_indicator"
-DIM_SHARED: Final = "shared_indicator"
+DIM_SHARED: Final = "shared_item"
 DIM_COMPONENT: Final = "component"
 
 # Posterior variables that a reader of a fit may rely on (dims in the schema contract test).

@@ -1,1 +1,31 @@
-"""See the modules."""
+"""Compile once, fit, hold against the gate, save and load."""
+
+from bayes_alliance.inference.fitting import (
+    fit,
+    fit_panel,
+    held_out_rows,
+    load_model,
+    package_versions,
+    require_passed,
+)
+from bayes_alliance.inference.gate import FULL_GATE, LEAVE_OUT_GATE, Diagnostics, Gate
+from bayes_alliance.inference.result import Fit
+from bayes_alliance.inference.sampling import Progress
+from bayes_alliance.inference.store import load_fit, save_fit
+
+__all__ = [
+    "FULL_GATE",
+    "LEAVE_OUT_GATE",
+    "Diagnostics",
+    "Fit",
+    "Gate",
+    "Progress",
+    "fit",
+    "fit_panel",
+    "held_out_rows",
+    "load_fit",
+    "load_model",
+    "package_versions",
+    "require_passed",
+    "save_fit",
+]

@@ -12,7 +12,7 @@ from bayes_alliance.model import Design, build_model
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["clear_compiled", "compiled_model"]
+__all__ = ["HELPER_SUFFIXES", "clear_compiled", "compiled_model"]
 
 # A few structures at most are in use at a time (response, innovations); a bound keeps a long
 # process from growing.
@@ -20,7 +20,7 @@ _KEPT: Final = 4
 _compiled: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 
 # Variables that only parametrise others; leaving them out halves the memory of a fit.
-_HELPER_SUFFIXES: Final = ("_raw", "_z", "_at_mean")
+HELPER_SUFFIXES: Final = ("_raw", "_z", "_at_mean", "_scaled", "_log")
 
 
 def compiled_model(spec: ModelSpec, panel: Panel, design: Design,
@@ -51,7 +51,7 @@ def compiled_model(spec: ModelSpec, panel: Panel, design: Design,
             announce("compiling the model")
         model = build_model(spec, panel, design)
         kept = [variable.name for variable in [*model.free_RVs, *model.deterministics]
-                if not variable.name.endswith(_HELPER_SUFFIXES)]
+                if not variable.name.endswith(HELPER_SUFFIXES)]
         _compiled[key] = nutpie.compile_pymc_model(model, backend="numba", var_names=kept)
         while len(_compiled) > _KEPT:
             _compiled.popitem(last=False)

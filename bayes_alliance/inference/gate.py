@@ -19,7 +19,7 @@ import xarray as xr
 
 from bayes_alliance import constants as c
 
-__all__ = ["FULL_GATE", "LEAVE_OUT_GATE", "Diagnostics", "Gate", "diagnose"]
+__all__ = ["FULL_GATE", "LEAVE_OUT_GATE", "Diagnostics", "Gate", "diagnose", "quantity_labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _quantities(posterior: xr.Dataset) -> pd.DataFrame:
     parts = []
     for name in kept.data_vars:
         frame = pd.DataFrame({
-            "quantity": _labels(rhat[name]),
+            "quantity": quantity_labels(rhat[name]),
             "rhat": rhat[name].to_numpy().ravel(),
             "ess_bulk": bulk[name].to_numpy().ravel(),
             "ess_tail": tail[name].to_numpy().ravel(),
@@ -157,7 +157,7 @@ def _quantities(posterior: xr.Dataset) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _labels(array: xr.DataArray) -> list[str]:
+def quantity_labels(array: xr.DataArray) -> list[str]:
     """Return one readable label an element, e.g. ``loading[gprnk_threat_rok]``."""
     if not array.dims:
         return [str(array.name)]

@@ -11,7 +11,7 @@ import pymc as pm
 
 from bayes_alliance import constants as c
 from bayes_alliance.model.design import Design, build_design, indicator_groups, indicator_items
-from bayes_alliance.model.measurement import add_measurement
+from bayes_alliance.model.measurement import Structure, add_loadings, add_measurement
 from bayes_alliance.model.prior_numbers import PriorNumbers
 from bayes_alliance.model.states import add_states
 from bayes_alliance.spec import ModelSpec
@@ -41,32 +41,48 @@ def build_model(spec: ModelSpec, panel: Panel, design: Design | None = None) -> 
     with pm.Model(coords=design.coords) as model:
         data = {name: pm.Data(name, array) for name, array in design.data.items()}
         prior = PriorNumbers(data["prior"], list(spec.priors.numbers()))
+        structure = measurement_structure(panel, design)
+        loadings = add_loadings(prior, structure)
         states = add_states(data, prior, response=design.response,
-                            innovations=design.innovations)
-        add_measurement(data, design, measurement_structure(panel, design), prior, states.all)
+                            innovations=design.innovations,
+                            reference_loading=loadings.item[structure.reference_item])
+        add_measurement(data, design, structure, prior, loadings, states)
     return model
 
 
-def measurement_structure(panel: Panel, design: Design) -> dict[str, np.ndarray]:
+def measurement_structure(panel: Panel, design: Design) -> Structure:
     """Return the index arrays that tie indicators to items, groups and own errors."""
     items = indicator_items(panel)
     groups = indicator_groups(panel)
     names = design.coords[c.DIM_INDICATOR]
     group_labels = design.coords[c.DIM_GROUP]
     item_labels = design.coords[c.DIM_ITEM]
+    pairs = design.coords[c.DIM_SHARED]
     own = {name: i for i, name in enumerate(design.coords[c.DIM_OWN_ERROR])}
     group_of_item: dict[str, int] = {}
     for name in names:
         group_of_item.setdefault(items[name], group_labels.index(groups[name]))
+    shared = [name for name in names if items[name] in pairs]
+    # The first member's indicator lies above the pair's mean by the deviation, the second's below.
+    first = panel.members[0]
+    sign = [1.0 if panel.indicators.at[name, "member"] == first or name.endswith(first) else -1.0
+            for name in shared]
+    rows = design.rows["indicator"].map(items).value_counts()
+    credible = [item for name, item in items.items()
+                if panel.indicators.at[name, "latent"] == c.CREDIBILITY and name not in own]
+    reference = max(credible, key=lambda item: (rows[item], item))
+    return Structure(
+        item=_integers([item_labels.index(items[name]) for name in names]),
+        group_of_item=_integers([group_of_item[item] for item in item_labels]),
+        group_of_indicator=_integers([group_labels.index(groups[name]) for name in names]),
+        shared=_integers([names.index(name) for name in shared]),
+        pair=_integers([pairs.index(items[name]) for name in shared]),
+        pair_sign=np.asarray(sign),
+        paired_item=np.array([item in pairs for item in item_labels], dtype=float),
+        own_error=_integers([own.get(name, 0) for name in names]),
+        series=_integers([names.index(name) for name in own]),
+        reference_item=item_labels.index(reference))
 
-    def integers(values: list[int]) -> Any:
-        return np.asarray(values, dtype=np.int64)
 
-    return {
-        "item": integers([item_labels.index(items[name]) for name in names]),
-        "group_of_item": integers([group_of_item[item] for item in item_labels]),
-        "group_of_indicator": integers([group_labels.index(groups[name]) for name in names]),
-        "shared": integers([names.index(name) for name in design.coords[c.DIM_SHARED]]),
-        "own_error": integers([own.get(name, 0) for name in names]),
-        "series": integers([names.index(name) for name in own]),
-    }
+def _integers(values: list[int]) -> Any:
+    return np.asarray(values, dtype=np.int64)

@@ -149,8 +149,10 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         ``stop``, ``row_indicator``, ``season_cell``, ``offset_cell``, ``wave_cell``, ``previous_row`` (row,
         integers; ``season_cell``, ``offset_cell`` and ``wave_cell`` are 0 for none); ``covariate_design``
         (row, covariate term); ``log_ways`` (row); ``indicator_first``, ``indicator_stop``
-        (indicator), ``item_average`` (item, indicator); ``driver_stock`` (driver, T);
-        ``rival_stock`` (rival, T); ``government_cell`` (2, T); ``administration_cell`` (T);
+        (indicator), ``item_average`` (item, indicator);
+        ``wave_scale`` (wave; 0 for the polls' common sd, else 1 + the indicator whose noise it is); ``driver_stock`` (driver, T);
+        ``rival_stock`` (rival, T); ``government_cell`` (2, T); ``administration_cell`` (T),
+        ``administration_basis`` (administration, administration);
         ``path_switch`` (2), ``rival_switch`` (); ``prior`` (number).
     """
     table = panel.indicators
@@ -186,6 +188,7 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "season_cell": _season_cells(rows, coords[c.DIM_SEASONAL]),
         "offset_cell": _label_index(_offset_labels(rows, panel), coords[c.DIM_OFFSET]),
         "wave_cell": _label_index(list(rows["wave"]), coords[c.DIM_WAVE]),
+        "wave_scale": _wave_scale(rows, coords[c.DIM_WAVE], indicator_position),
         "covariate_design": _covariate_design(rows, panel, coords[c.DIM_COVARIATE]),
         "indicator_first": bounds[0],
         "indicator_stop": bounds[1],
@@ -199,6 +202,7 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "administration_cell": np.array(
             [coords[c.DIM_ADMINISTRATION].index(label)
              for label in panel.governments[panel.patron]], dtype=np.int64),
+        "administration_basis": _level_and_contrasts(len(coords[c.DIM_ADMINISTRATION])),
         "path_switch": np.ones(2),
         "rival_switch": np.array(1.0),
         "prior": np.array(list(spec.priors.numbers().values())),
@@ -225,6 +229,14 @@ def _item_average(rows: pd.DataFrame, indicators: list[str], items: list[str],
     for column, one in enumerate(indicators):
         weights[items.index(item_of[one]), column] = 1.0
     return bounds, weights / (weights @ counts)[:, None]
+
+
+def _level_and_contrasts(count: int) -> np.ndarray:
+    """Return an orthonormal basis whose first column is the common level."""
+    start = np.eye(count)
+    start[:, 0] = 1.0
+    basis = np.linalg.qr(start)[0]
+    return np.asarray(basis * np.sign(basis[0, 0]))
 
 
 def _log_ways(rows: pd.DataFrame) -> np.ndarray:
@@ -263,7 +275,7 @@ def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list
     table = panel.indicators
     item_of = indicator_items(panel)
     items = list(dict.fromkeys(item_of.values()))
-    shared = [name for name in table.index if item_of[name] != name]
+    shared = list(dict.fromkeys(item for name, item in item_of.items() if item != name))
     terms = [f"{name}:{covariate}" for name in table.index
              for covariate in table.at[name, "covariates"]]
     offsets = [f"{name}:{mode}" for name in table.index
@@ -313,6 +325,17 @@ def _waves(rows: pd.DataFrame) -> list[str]:
     keep = named.groupby("wave", sort=False).filter(
         lambda wave: len(wave) > 1 or bool(wave["family"].isin(alone).any()))
     return sorted(keep["wave"].unique())
+
+
+def _wave_scale(rows: pd.DataFrame, waves: list[str], indicators: dict[str, int]) -> np.ndarray:
+    """Return where each wave's sd comes from: 0 for polls, else 1 + an indicator.
+
+    A family without noise of its own has it as an error of each observation.
+    """
+    alone = {name for name, family in FAMILIES.items() if not family.has_noise}
+    part = rows[rows["family"].isin(alone)].set_index("wave")["indicator"].to_dict()
+    return np.array([1 + indicators[part[wave]] if wave in part else 0 for wave in waves],
+                    dtype=np.int64)
 
 
 def _offset_labels(rows: pd.DataFrame, panel: Panel) -> list[str]:

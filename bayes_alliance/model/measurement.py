@@ -30,20 +30,67 @@ __all__ = ["add_measurement"]
 
 
 @dataclass(frozen=True)
-class _Structure:
-    """Which indicator belongs to which item, group, shared item and own error."""
+class Structure:
+    """Which indicator belongs to which item, group, pair and own error (index arrays).
+
+    Attributes
+    ----------
+    item, group_of_indicator, own_error : numpy.ndarray, shape (indicator,)
+    group_of_item, paired_item : numpy.ndarray, shape (item,)
+    shared, pair, pair_sign : numpy.ndarray, shape (shared indicator,)
+        Indicators of items put in the same words to both publics, their pair, and +1 or -1.
+    series : numpy.ndarray
+        Indicators with an own error.
+    reference_item : int
+        The best observed credibility item.
+    """
 
     item: np.ndarray
     group_of_item: np.ndarray
     group_of_indicator: np.ndarray
     shared: np.ndarray
+    pair: np.ndarray
+    pair_sign: np.ndarray
+    paired_item: np.ndarray
     own_error: np.ndarray
     series: np.ndarray
+    reference_item: int
 
 
-def add_measurement(data: dict[str, Any], design: Design, structure: dict[str, np.ndarray],
-                    prior: PriorNumbers, states: Any) -> None:
-    """Add the measurement priors and one likelihood node a family to the current model.
+@dataclass(frozen=True)
+class Loadings:
+    """Positive loadings: ``item`` (item,) and ``indicator`` (indicator,)."""
+
+    item: Any
+    indicator: Any
+
+
+def add_loadings(prior: PriorNumbers, structure: Structure) -> Loadings:
+    """Add the pooled loadings to the current model.
+
+    A pair's two publics deviate from their common item by independent normals; written as the
+    pair's mean and half its difference, which are independent too, each pair costs two numbers
+    in place of three.
+    """
+    mean = prior.log_normal_variable("loading_mean", dims=c.DIM_GROUP)
+    spread = prior.log_normal_variable("loading_spread", dims=c.DIM_GROUP)
+    deviation = prior["member_deviation.sd"]
+    variance = (spread**2)[structure.group_of_item] + structure.paired_item * deviation**2 / 2.0
+    value = pm.Normal("loading_log", pt.log(mean)[structure.group_of_item], pt.sqrt(variance),
+                      dims=c.DIM_ITEM)
+    item = pt.exp(value)
+    log_indicator = value[structure.item]
+    if structure.shared.size:
+        half = pm.Normal("member_loading", 0.0, deviation / np.sqrt(2.0), dims=c.DIM_SHARED)
+        log_indicator = pt.inc_subtensor(log_indicator[structure.shared],
+                                         structure.pair_sign * half[structure.pair])
+    indicator = pm.Deterministic(c.VAR_LOADING, pt.exp(log_indicator), dims=c.DIM_INDICATOR)
+    return Loadings(item, indicator)
+
+
+def add_measurement(data: dict[str, Any], design: Design, structure: Structure,
+                    prior: PriorNumbers, loadings: Loadings, states: Any) -> None:
+    """Add intercepts, noise, nuisances and one likelihood node a family to the current model.
 
     Parameters
     ----------
@@ -51,45 +98,64 @@ def add_measurement(data: dict[str, Any], design: Design, structure: dict[str, n
         The design's arrays as mutable data.
     design : Design
         Gives the row blocks of the families.
-    structure : dict of str to numpy.ndarray
+    structure : Structure
         Index arrays of :func:`bayes_alliance.model.build.measurement_structure`.
     prior : PriorNumbers
         Numbers of the priors.
+    loadings : Loadings
+        From :func:`add_loadings`.
     states : tensor of float, shape (series, time)
         The monthly series.
     """
-    index = _Structure(**structure)
     row_state = _period_means(data, states)
-    loading_item = _pooled(prior, "loading", c.DIM_ITEM, index.group_of_item)
-    noise = _pooled(prior, "noise", c.DIM_INDICATOR, index.group_of_indicator)
-    if index.series.size:
-        # The own error of a monthly series is another thing than the scatter of polls.
-        own = prior.log_normal_variable("series_noise", dims=c.DIM_OWN_ERROR)
-        noise = pt.set_subtensor(noise[index.series], own)
-    noise = pm.Deterministic(c.VAR_NOISE, noise, dims=c.DIM_INDICATOR)
-
-    running = pt.concatenate([pt.zeros((1,)), pt.cumsum(data["oriented"] * row_state)])
-    sums = running[data["indicator_stop"]] - running[data["indicator_first"]]
-    centre = loading_item * (data["item_average"] @ sums)
-    at_mean = pm.Normal("intercept_at_mean", prior["intercept.mu"] + centre,
-                        prior["intercept.sd"], dims=c.DIM_ITEM)
-    intercept = (at_mean - centre)[index.item]
-    loading = loading_item[index.item]
-    if index.shared.size:
-        shape = {"mu": prior["member_deviation.mu"], "sigma": prior["member_deviation.sd"],
-                 "dims": c.DIM_SHARED}
-        intercept = pt.inc_subtensor(intercept[index.shared],
-                                     pm.Normal("member_intercept", **shape))
-        loading = pt.set_subtensor(loading[index.shared], loading[index.shared]
-                                   * pt.exp(pm.Normal("member_log_loading", **shape)))
-    intercept = pm.Deterministic(c.VAR_INTERCEPT, intercept, dims=c.DIM_INDICATOR)
-    loading = pm.Deterministic(c.VAR_LOADING, loading, dims=c.DIM_INDICATOR)
+    offsets = _mode_offsets(data, design, prior)
+    own_half_life = _own_half_lives(design, prior)
+    noise = _noise(prior, structure, own_half_life)
+    intercept = _intercept(data, prior, structure, loadings, row_state, offsets)
 
     position = data["row_indicator"]
-    predictor = intercept[position] + data["oriented"] * loading[position] * row_state
-    predictor = predictor + _nuisance(data, design, prior)
-    decay = _own_error_decay(data, design, prior, index)
+    predictor = (intercept[position] + data["oriented"] * loadings.indicator[position] * row_state
+                 + offsets + _nuisance(data, design, prior, noise))
+    decay = _own_error_decay(data, structure, own_half_life)
     _add_likelihoods(data, design, prior, predictor, noise[position], decay)
+
+
+def _intercept(data: dict[str, Any], prior: PriorNumbers, structure: Structure,
+               loadings: Loadings, row_state: Any, offsets: Any) -> Any:
+    """Return each indicator's intercept; an item's is sampled at the mean of its rows."""
+    running = pt.concatenate([pt.zeros((1,)), pt.cumsum(
+        data["oriented"] * row_state * loadings.item[structure.item][data["row_indicator"]]
+        + offsets)])
+    sums = running[data["indicator_stop"]] - running[data["indicator_first"]]
+    centre = data["item_average"] @ sums
+    deviation = prior["member_deviation.sd"]
+    sd = pt.sqrt(prior["intercept.sd"] ** 2 + structure.paired_item * deviation**2 / 2.0)
+    at_mean = pm.Normal("intercept_at_mean", prior["intercept.mu"] + centre, sd,
+                        dims=c.DIM_ITEM)
+    intercept = (at_mean - centre)[structure.item]
+    if structure.shared.size:
+        half = pm.Normal("member_intercept", 0.0, deviation / np.sqrt(2.0), dims=c.DIM_SHARED)
+        intercept = pt.inc_subtensor(intercept[structure.shared],
+                                     structure.pair_sign * half[structure.pair])
+    return pm.Deterministic(c.VAR_INTERCEPT, intercept, dims=c.DIM_INDICATOR)
+
+
+def _noise(prior: PriorNumbers, structure: Structure, own_half_life: Any) -> Any:
+    """Return each indicator's noise on the link scale, shape (indicator,)."""
+    mean = prior.log_normal_variable("noise_mean", dims=c.DIM_GROUP)
+    spread = prior.log_normal_variable("noise_spread", dims=c.DIM_GROUP)
+    raw = pm.Normal("noise_raw", 0.0, 1.0, dims=c.DIM_INDICATOR)
+    group = structure.group_of_indicator
+    noise = mean[group] * pt.exp(spread[group] * raw)
+    if structure.series.size:
+        # The own error of a monthly series is another thing than the scatter of polls. The data
+        # fix its monthly innovation, so that is what is sampled: a shift with unit Jacobian.
+        shift = 0.5 * pt.log(-pt.expm1(-2.0 * np.log(2.0) / own_half_life))
+        innovation = pm.Normal("series_noise_log",
+                               pt.log(prior["series_noise.median"]) + shift,
+                               prior["series_noise.sd"], dims=c.DIM_OWN_ERROR)
+        noise = pt.set_subtensor(noise[structure.series], pt.exp(innovation - shift))
+    return pm.Deterministic(c.VAR_NOISE, noise, dims=c.DIM_INDICATOR)
 
 
 def _period_means(data: dict[str, Any], states: Any) -> Any:
@@ -100,36 +166,37 @@ def _period_means(data: dict[str, Any], states: Any) -> Any:
     return (upto - before) * data["inverse_length"]
 
 
-def _pooled(prior: PriorNumbers, name: str, dim: str, group: np.ndarray) -> Any:
-    """Return positive values pooled within groups: exp(group mean + spread * normal)."""
-    mean = prior.log_normal_variable(f"{name}_mean", dims=c.DIM_GROUP)
-    spread = prior.log_normal_variable(f"{name}_spread", dims=c.DIM_GROUP)
-    raw = pm.Normal(f"{name}_raw", 0.0, 1.0, dims=dim)
-    return mean[group] * pt.exp(spread[group] * raw)
+def _mode_offsets(data: dict[str, Any], design: Design, prior: PriorNumbers) -> Any:
+    """Return the shift of each row's survey mode, shape (row,)."""
+    if not design.coords[c.DIM_OFFSET]:
+        return pt.zeros_like(data["y"])
+    offset = pm.Normal(c.VAR_MODE_OFFSET, prior["mode_offset.mu"], prior["mode_offset.sd"],
+                       dims=c.DIM_OFFSET)
+    return _padded(offset)[data["offset_cell"]]
 
 
-def _nuisance(data: dict[str, Any], design: Design, prior: PriorNumbers) -> Any:
-    """Return season, covariates, survey mode and wave error of each row, shape (row,)."""
+def _nuisance(data: dict[str, Any], design: Design, prior: PriorNumbers, noise: Any) -> Any:
+    """Return season, covariates and wave error of each row, shape (row,).
+
+    The error of a poll wave has the polls' common sd; an observation of a family without noise
+    has an error with its indicator's noise.
+    """
     total = pt.zeros_like(data["y"])
     coords = design.coords
     if coords[c.DIM_SEASONAL]:
-        raw = pm.Normal("season_raw", prior["season.mu"], prior["season.sd"],
-                        dims=(c.DIM_SEASONAL, c.DIM_MONTH))
-        season = pm.Deterministic(c.VAR_SEASON, raw - raw.mean(axis=1, keepdims=True),
+        # Twelve independent normals less their mean, which is what a zero-sum normal is.
+        season = pm.ZeroSumNormal(c.VAR_SEASON, sigma=prior["season.sd"],
                                   dims=(c.DIM_SEASONAL, c.DIM_MONTH))
         total = total + _padded(season.flatten())[data["season_cell"]]
     if coords[c.DIM_COVARIATE]:
         effect = pm.Normal(c.VAR_COVARIATE_EFFECT, prior["covariate_effect.mu"],
                            prior["covariate_effect.sd"], dims=c.DIM_COVARIATE)
         total = total + data["covariate_design"] @ effect
-    if coords[c.DIM_OFFSET]:
-        offset = pm.Normal(c.VAR_MODE_OFFSET, prior["mode_offset.mu"], prior["mode_offset.sd"],
-                           dims=c.DIM_OFFSET)
-        total = total + _padded(offset)[data["offset_cell"]]
     if coords[c.DIM_WAVE]:
         spread = prior.log_normal_variable(c.VAR_WAVE_SD)
         raw = pm.Normal("wave_error_raw", 0.0, 1.0, dims=c.DIM_WAVE)
-        error = pm.Deterministic(c.VAR_WAVE_ERROR, spread * raw, dims=c.DIM_WAVE)
+        scale = pt.concatenate([spread[None], noise])[data["wave_scale"]]
+        error = pm.Deterministic(c.VAR_WAVE_ERROR, scale * raw, dims=c.DIM_WAVE)
         total = total + _padded(error)[data["wave_cell"]]
     return total
 
@@ -139,13 +206,18 @@ def _padded(values: Any) -> Any:
     return pt.concatenate([pt.zeros((1,)), values])
 
 
-def _own_error_decay(data: dict[str, Any], design: Design, prior: PriorNumbers,
-                     index: _Structure) -> Any:
-    """Return the correlation of each row's own error with the row before it, shape (row,)."""
+def _own_half_lives(design: Design, prior: PriorNumbers) -> Any:
+    """Return the half-life of each own error in months, None where there is no such series."""
     if not design.coords[c.DIM_OWN_ERROR]:
+        return None
+    return prior.log_normal_variable(c.VAR_OWN_HALF_LIFE, dims=c.DIM_OWN_ERROR)
+
+
+def _own_error_decay(data: dict[str, Any], structure: Structure, own_half_life: Any) -> Any:
+    """Return the correlation of each row's own error with the row before it, shape (row,)."""
+    if own_half_life is None:
         return pt.zeros_like(data["gap"])
-    half_life = prior.log_normal_variable(c.VAR_OWN_HALF_LIFE, dims=c.DIM_OWN_ERROR)
-    of_row = half_life[pt.as_tensor(index.own_error)[data["row_indicator"]]]
+    of_row = own_half_life[pt.as_tensor(structure.own_error)[data["row_indicator"]]]
     return data["has_previous"] * pt.exp(-np.log(2.0) * data["gap"] / of_row)
 
 

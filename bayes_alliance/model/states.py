@@ -15,7 +15,6 @@ Invariant: nothing here is centred or scaled with moments of the window; the fir
 threat has mean zero and unit stationary variance apart from the events that move it.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,20 +25,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.model.dynamics import autoregression
 from bayes_alliance.model.prior_numbers import PriorNumbers
 
-__all__ = ["States", "add_states", "persistence", "shock_scale"]
-
-
-@dataclass(frozen=True)
-class States:
-    """The five monthly series as one tensor.
-
-    Attributes
-    ----------
-    all : tensor of float, shape (series, time)
-        Threat of both members, credibility of both members, cohesion.
-    """
-
-    all: Any
+__all__ = ["add_states", "persistence", "shock_scale"]
 
 
 def persistence(half_life: Any) -> Any:
@@ -53,7 +39,7 @@ def shock_scale(half_life: Any) -> Any:
 
 
 def add_states(data: dict[str, Any], prior: PriorNumbers, *, response: str,
-               innovations: str) -> States:
+               innovations: str, reference_loading: Any) -> Any:
     """Add the priors and the recursion of the five series to the current PyMC model.
 
     Parameters
@@ -66,6 +52,14 @@ def add_states(data: dict[str, Any], prior: PriorNumbers, *, response: str,
         How cohesion answers to its drivers.
     innovations : {"normal", "student_t"}
         Distribution of the shocks of all five series, scaled to unit variance.
+    reference_loading : tensor of float, shape ()
+        Loading of the best observed credibility item, in whose units the administrations'
+        effects are sampled.
+
+    Returns
+    -------
+    tensor of float, shape (series, time)
+        Threat of both members, credibility of both members, cohesion.
     """
     half_life = pm.Deterministic(
         c.VAR_HALF_LIFE,
@@ -90,13 +84,13 @@ def add_states(data: dict[str, Any], prior: PriorNumbers, *, response: str,
 
     threat = _threat(data, prior, unit[:2], correlation[0], across[0], level[0], second_scale[0])
     credibility = _credibility(data, prior, unit[2:], correlation[1], across[1], level[1],
-                               second_scale[1])
+                               second_scale[1], reference_loading)
     long_run = _long_run_cohesion(data, prior, threat, credibility)
     cohesion = _cohesion(long_run, shocks[4], phi[2], scale[2], response)
     pm.Deterministic(c.THREAT, threat, dims=(c.DIM_MEMBER, c.DIM_TIME))
     pm.Deterministic(c.CREDIBILITY, credibility, dims=(c.DIM_MEMBER, c.DIM_TIME))
     pm.Deterministic(c.COHESION, cohesion, dims=c.DIM_TIME)
-    return States(pt.concatenate([threat, credibility, cohesion[None, :]], axis=0))
+    return pt.concatenate([threat, credibility, cohesion[None, :]], axis=0)
 
 
 def _innovations(prior: PriorNumbers, innovations: str) -> Any:
@@ -116,9 +110,8 @@ def _threat(data: dict[str, Any], prior: PriorNumbers, unit: Any, correlation: A
 
 
 def _credibility(data: dict[str, Any], prior: PriorNumbers, unit: Any, correlation: Any,
-                 across: Any, level: Any, scale: Any) -> Any:
-    effect = pm.Normal(c.VAR_ADMINISTRATION_EFFECT, prior["administration_effect.mu"],
-                       prior["administration_effect.sd"], dims=c.DIM_ADMINISTRATION)
+                 across: Any, level: Any, scale: Any, reference_loading: Any) -> Any:
+    effect = _administration_effects(data, prior, reference_loading)
     spread = prior.log_normal_variable(c.VAR_ADMINISTRATION_DEVIATION_SD)
     raw = pm.Normal("administration_deviation_raw", dims=(c.DIM_MEMBER, c.DIM_ADMINISTRATION))
     deviation = pm.Deterministic(c.VAR_ADMINISTRATION_DEVIATION, spread * raw,
@@ -128,6 +121,27 @@ def _credibility(data: dict[str, Any], prior: PriorNumbers, unit: Any, correlati
     own = pt.stack([size * unit[0],
                     level + size * scale * (correlation * unit[0] + across * unit[1])])
     return by_month + own
+
+
+def _administration_effects(data: dict[str, Any], prior: PriorNumbers,
+                            reference_loading: Any) -> Any:
+    """Return independent normal effects, sampled as their common level and their contrasts.
+
+    The data fix differences between administrations, in units of the loading, much better than
+    their common level. An orthonormal rotation of independent normals is the same prior.
+    """
+    count = data["administration_basis"].shape[0]
+    level = pm.Normal("administration_level_raw", 0.0, 1.0)
+    pieces = [data["administration_basis"][:, 0] * level]
+    if data["administration_basis"].type.shape[1] != 1:
+        contrast = pm.Normal("administration_contrast_scaled", 0.0, reference_loading,
+                             shape=(count - 1,))
+        pieces.append(data["administration_basis"][:, 1:] @ contrast / reference_loading)
+    total = pieces[0] if len(pieces) == 1 else pieces[0] + pieces[1]
+    return pm.Deterministic(
+        c.VAR_ADMINISTRATION_EFFECT,
+        prior["administration_effect.mu"] + prior["administration_effect.sd"] * total,
+        dims=c.DIM_ADMINISTRATION)
 
 
 def _softabs(value: Any) -> Any:

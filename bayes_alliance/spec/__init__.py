@@ -4,7 +4,13 @@ from bayes_alliance.spec.families import FAMILIES, TRANSFORMS, Family, Transform
 from bayes_alliance.spec.load import parse_model, read_model, spec_hash
 from bayes_alliance.spec.priors import Priors
 from bayes_alliance.spec.schema import EpisodeSpec, ModelSpec
-from bayes_alliance.spec.shipped import find_dataset, find_model, shipped_folder, shipped_models
+from bayes_alliance.spec.shipped import (
+    find_data_folder,
+    find_dataset,
+    find_model,
+    shipped_folder,
+    shipped_models,
+)
 
 __all__ = [
     "FAMILIES",
@@ -14,6 +20,7 @@ __all__ = [
     "ModelSpec",
     "Priors",
     "Transform",
+    "find_data_folder",
     "find_dataset",
     "find_model",
     "parse_model",

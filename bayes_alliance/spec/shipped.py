@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bayes_alliance.exceptions import Fault, SpecError
 
-__all__ = ["find_dataset", "find_model", "shipped_folder", "shipped_models"]
+__all__ = ["find_data_folder", "find_dataset", "find_model", "shipped_folder", "shipped_models"]
 
 
 def shipped_folder(kind: str) -> Path:
@@ -90,3 +90,21 @@ def find_dataset(dataset: str, model_file: Path) -> Path:
                            f"no dataset {dataset!r} with an indicators.csv was found",
                            "a folder beside the model file, in ./data or ../data, or a shipped "
                            "dataset")])
+
+
+def find_data_folder(dataset: str | Path) -> Path:
+    """Return the folder of a dataset given by path or by shipped name.
+
+    Raises
+    ------
+    SpecError
+        If there is neither.
+    """
+    path = Path(dataset)
+    if path.is_dir():
+        return path
+    shipped = shipped_folder("data") / path.name
+    if path.parent == Path() and shipped.is_dir():
+        return shipped
+    raise SpecError([Fault(str(dataset), "", "there is no such dataset",
+                           "a folder of tables, or the name of a shipped dataset")])

@@ -1,0 +1,4 @@
+.PHONY: report test check setup
+
+report test check setup:
+	@python3 tools/run.py $@

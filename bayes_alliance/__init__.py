@@ -1,0 +1,73 @@
+"""Bayesian inference for alliance cohesion.
+
+A hierarchical model treats cohesion between two states as a latent state driven by shared threat
+perception and by the credibility of their common ally, measured by polls, travel, press and
+events::
+
+    import bayes_alliance as ba
+
+    fit = ba.fit("rok_japan", seed=1)
+    fit.episodes().table
+    fit.forecast(24).plot()
+    fit.save("rok_japan.nc")
+    ba.load("rok_japan.nc")
+"""
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Compilation goes through Numba; without this PyTensor looks for a C compiler and warns where
+# there is none.
+os.environ.setdefault("PYTENSOR_FLAGS", "cxx=")
+
+if TYPE_CHECKING:
+    from bayes_alliance.api import (
+        Fit,
+        check_data,
+        compare,
+        fit,
+        forecast,
+        load,
+        read_model,
+        report,
+    )
+    from bayes_alliance.exceptions import (
+        AllianceError,
+        ConvergenceError,
+        DataError,
+        NotFittedError,
+        SchemaError,
+        SpecError,
+    )
+
+__all__ = [
+    "AllianceError",
+    "ConvergenceError",
+    "DataError",
+    "Fit",
+    "NotFittedError",
+    "SchemaError",
+    "SpecError",
+    "check_data",
+    "compare",
+    "fit",
+    "forecast",
+    "load",
+    "read_model",
+    "report",
+]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names on first use: PyMC takes seconds to import."""
+    if name not in __all__:
+        raise AttributeError(f"module 'bayes_alliance' has no attribute {name!r}")
+    module = "exceptions" if name.endswith("Error") else "api"
+    return getattr(import_module(f"bayes_alliance.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

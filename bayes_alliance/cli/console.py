@@ -1,0 +1,84 @@
+"""Progress, tables and error messages on the terminal."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bayes_alliance.exceptions import AllianceError, ConvergenceError
+
+if TYPE_CHECKING:
+    from bayes_alliance.inference import Progress as SamplerProgress
+
+__all__ = ["Steps", "errors_to_status", "print_table", "steps"]
+
+OUT = Console()
+ERROR = Console(stderr=True)
+
+
+class Steps:
+    """A line for each step and one bar for the sampler."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None, visible=False)
+
+    def announce(self, text: str) -> None:
+        """Print what begins now."""
+        self._progress.update(self._task, visible=False)
+        self._progress.console.print(text, highlight=False)
+
+    def report(self, where: "SamplerProgress") -> None:
+        """Move the bar."""
+        note = f"{where.divergences} divergences" if where.divergences else ""
+        self._progress.update(self._task, total=where.total, completed=where.finished,
+                              visible=where.finished < where.total, description=note)
+
+
+@contextmanager
+def steps() -> Iterator[Steps]:
+    """Show progress on the error stream while a long step runs."""
+    columns = (BarColumn(bar_width=30), TextColumn("{task.completed}/{task.total}"),
+               TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=ERROR, transient=True) as progress:
+        yield Steps(progress)
+
+
+@contextmanager
+def errors_to_status() -> Iterator[None]:
+    """Turn the package's errors into a message and an exit status."""
+    try:
+        yield
+    except ConvergenceError as error:
+        ERROR.print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except (AllianceError, FileExistsError, FileNotFoundError, ValueError) as error:
+        ERROR.print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        ERROR.print(f"error: {error.strerror}: {error.filename}", highlight=False, markup=False,
+                    soft_wrap=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        ERROR.print("interrupted; what was finished is kept", highlight=False)
+        raise typer.Exit(130) from None
+
+
+def print_table(frame: pd.DataFrame, title: str = "") -> None:
+    """Print a table that folds into the terminal's width; plain CSV where it is piped."""
+    if not sys.stdout.isatty():
+        typer.echo(frame.to_csv(index=False, float_format="%.4g"), nl=False)
+        return
+    table = Table(title=title or None, title_justify="left")
+    for column in frame.columns:
+        numeric = pd.api.types.is_numeric_dtype(frame[column])
+        table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row])
+    OUT.print(table)

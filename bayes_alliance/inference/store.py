@@ -1,0 +1,170 @@
+"""Save and load fits: one NetCDF file with draws, specification, data and provenance.
+
+Invariant: loading executes nothing and trusts nothing: no pickle, the hashes of specification
+and data are computed again, and a file that is truncated or foreign is refused by name.
+"""
+
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.inference.gate import FULL_GATE, LEAVE_OUT_GATE, diagnose
+from bayes_alliance.inference.result import Fit
+from bayes_alliance.spec import ModelSpec, spec_hash
+from bayes_alliance.tables import Panel
+
+__all__ = ["load_fit", "save_fit"]
+
+_FORMAT = "bayes_alliance fit"
+_VERSION = 1
+_FRAMES = ("indicators", "rows", "covariates", "drivers", "rivals", "raw_stocks",
+           "event_counts", "governments", "excluded", "events")
+_MONTHLY = ("covariates", "drivers", "rivals", "raw_stocks", "event_counts", "governments")
+
+
+def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
+    """Save a fit to one file.
+
+    Parameters
+    ----------
+    fit : Fit
+        Any fit, also one that failed the gate.
+    path : str or pathlib.Path
+        Target; written under a temporary name beside it, then renamed.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is false.
+    """
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists; pass overwrite=True to replace it")
+    header = {
+        "format": _FORMAT, "version": _VERSION, "hypothesis": fit.hypothesis,
+        "left_out": fit.left_out, "provenance": fit.provenance,
+        "seconds": fit.diagnostics.seconds, "spec": fit.spec.model_dump(mode="json"),
+        "panel": _panel_to_json(fit.panel)}
+    posterior = fit.posterior.astype(np.float32).assign_attrs(header=json.dumps(header))
+    encoding = {str(name): {"zlib": True, "complevel": 1} for name in posterior.data_vars}
+    stats = fit.sample_stats[["diverging", "energy", "n_steps"]]
+    stats = stats.assign(diverging=stats["diverging"].astype(np.int8))
+    handle, name = tempfile.mkstemp(dir=target.resolve().parent, suffix=".part")
+    os.close(handle)
+    try:
+        posterior.to_netcdf(name, engine="h5netcdf", group="posterior", encoding=encoding)
+        stats.to_netcdf(name, engine="h5netcdf", mode="a", group="sample_stats")
+        os.replace(name, target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Load a fit.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A file written by :func:`save_fit`.
+
+    Returns
+    -------
+    Fit
+        With its diagnostics computed again from the draws.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    SchemaError
+        If the file is truncated, foreign, of another version, or its hashes do not match.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"there is no fit at {source}")
+    try:
+        with xr.open_dataset(source, group="posterior", engine="h5netcdf") as opened:
+            posterior = opened.load()
+        with xr.open_dataset(source, group="sample_stats", engine="h5netcdf") as opened:
+            stats = opened.load()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise SchemaError(f"{source} is no saved fit, or is truncated: {error}") from error
+    header = _header(posterior, source)
+    spec = ModelSpec.model_validate(header["spec"])
+    panel = _panel_from_json(header["panel"])
+    provenance = header["provenance"]
+    if spec_hash(spec) != provenance["spec_hash"]:
+        raise SchemaError(f"{source}: the specification in the file does not match its hash; the "
+                          "file was changed after the fit")
+    if panel.data_hash != provenance["data_hash"]:
+        raise SchemaError(f"{source}: the data in the file do not match their hash")
+    posterior.attrs.clear()
+    stats["diverging"] = stats["diverging"].astype(bool)
+    gate = LEAVE_OUT_GATE if header["left_out"] else FULL_GATE
+    diagnostics = diagnose(posterior, stats, gate, seconds=float(header["seconds"]))
+    return Fit(spec=spec, panel=panel, hypothesis=header["hypothesis"],
+               left_out=header["left_out"], posterior=posterior, sample_stats=stats,
+               diagnostics=diagnostics, provenance=provenance)
+
+
+def _header(posterior: xr.Dataset, source: Path) -> dict[str, Any]:
+    try:
+        header = json.loads(posterior.attrs["header"])
+        name, version = header["format"], header["version"]
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise SchemaError(f"{source} holds draws, but they are not a fit of this package") from None
+    if name != _FORMAT:
+        raise SchemaError(f"{source} is a {name!r}, not a {_FORMAT!r}")
+    if version != _VERSION:
+        made = header.get("provenance", {}).get("versions", {}).get("bayes_alliance", "unknown")
+        raise SchemaError(f"{source} has format version {version} (made by bayes_alliance {made}); "
+                          f"this version reads {_VERSION}")
+    return dict(header)
+
+
+def _panel_to_json(panel: Panel) -> dict[str, Any]:
+    frames = {}
+    for name in _FRAMES:
+        frame = getattr(panel, name)
+        if name in _MONTHLY:
+            frame = frame.reset_index(drop=True)
+        if name == "indicators":
+            frame = frame.reset_index()
+        frames[name] = json.loads(frame.to_json(orient="split", date_format="iso",
+                                                double_precision=15, default_handler=str))
+    return {"frames": frames, "start": str(panel.time[0]), "end": str(panel.time[-1]),
+            "members": list(panel.members), "dyad": panel.dyad, "patron": panel.patron,
+            "dataset": panel.dataset, "data_hash": panel.data_hash}
+
+
+def _panel_from_json(stored: dict[str, Any]) -> Panel:
+    time = pd.period_range(stored["start"], stored["end"], freq="M")
+    frames: dict[str, pd.DataFrame] = {}
+    for name in _FRAMES:
+        frame = pd.read_json(io.StringIO(json.dumps(stored["frames"][name])), orient="split",
+                             convert_dates=False, precise_float=True, dtype=False)
+        if name in _MONTHLY:
+            frame.index = time
+        for column in ("start", "end", "date"):
+            if column in frame.columns and len(frame):
+                frame[column] = pd.to_datetime(frame[column]).dt.date
+        frames[name] = frame
+    table = frames["indicators"].set_index("indicator")
+    table["covariates"] = [tuple(cell) for cell in table["covariates"]]
+    table["mode_changes"] = [tuple((pd.Timestamp(day).date(), mode) for day, mode in cell)
+                             for cell in table["mode_changes"]]
+    frames["indicators"] = table
+    first, second = stored["members"]
+    return Panel(time=time, members=(first, second), dyad=stored["dyad"],
+                 patron=stored["patron"], dataset=stored["dataset"],
+                 data_hash=stored["data_hash"], **frames)

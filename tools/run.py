@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Set up the environment from the lock file and run a job: report, test, check or setup.
+
+Standard library only. The file parses on old Pythons so that it can say which one is missing.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+OLDEST = (3, 12)
+NEWEST = (3, 13)
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+LOCK = os.path.join(ROOT, "requirements.lock")
+STAMP = os.path.join(VENV, "lock.sha256")
+JOBS = ("report", "test", "check", "setup")
+
+
+def version_of(command):
+    """Return the (major, minor) of a Python command, None if it does not run."""
+    try:
+        shown = subprocess.run(
+            [command, "-c", "import sys; print(*sys.version_info[:2])"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, timeout=60)
+        major, minor = shown.stdout.decode().split()
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return int(major), int(minor)
+
+
+def candidates():
+    """Yield commands that may be a suitable Python, best first."""
+    yield "python3.13"
+    yield "python3.12"
+    yield "python3"
+    versions = os.path.join(os.path.expanduser("~"), ".pyenv", "versions")
+    if os.path.isdir(versions):
+        # A version manager's shim may refuse to run what is nevertheless installed.
+        for name in sorted(os.listdir(versions), reverse=True):
+            yield os.path.join(versions, name, "bin", "python3")
+
+
+def find_python():
+    """Return a command that runs a suitable Python, None if there is none."""
+    for command in candidates():
+        found = version_of(command)
+        if found is not None and OLDEST <= found <= NEWEST:
+            return command
+    return None
+
+
+def uv_runs():
+    """Say whether uv is there and runs; a shim that only stands there does not count."""
+    try:
+        done = subprocess.run(["uv", "--version"], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
+
+
+def venv_python():
+    """Return the interpreter of the environment."""
+    part = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    return os.path.join(VENV, *part)
+
+
+def fingerprint():
+    """Return what the environment must have been built from."""
+    digest = hashlib.sha256()
+    for name in (LOCK, os.path.join(ROOT, "pyproject.toml")):
+        with open(name, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def is_ready():
+    """Say whether the environment was built completely from the present lock file."""
+    try:
+        with open(STAMP) as file:
+            return file.read().strip() == fingerprint() and version_of(venv_python()) is not None
+    except OSError:
+        return False
+
+
+def run(command, **options):
+    """Run a command and stop with its status if it fails."""
+    done = subprocess.run(command, cwd=ROOT, check=False, **options)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def set_up():
+    """Build the environment unless it is ready; the stamp is written last."""
+    if is_ready():
+        return
+    python = find_python()
+    if python is None:
+        sys.exit("Python {}.{} or {}.{} is needed and was not found: install it, for example "
+                 "from python.org or with your package manager, and run this again.".format(
+                     *(OLDEST + NEWEST)))
+    print("setting up .venv with {} (once, about a minute)".format(python), flush=True)
+    if os.path.isdir(VENV):
+        shutil.rmtree(VENV)
+    if uv_runs():
+        run(["uv", "venv", "--quiet", "--python", python, VENV])
+        run(["uv", "pip", "install", "--quiet", "--python", venv_python(), "--require-hashes",
+             "-r", LOCK])
+        run(["uv", "pip", "install", "--quiet", "--python", venv_python(), "--no-deps",
+             "--no-build-isolation", "-e", ROOT])
+    else:
+        run([python, "-m", "venv", VENV])
+        pip = [venv_python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run([*pip, "--require-hashes", "-r", LOCK])
+        run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT])
+    with open(STAMP, "w") as file:
+        file.write(fingerprint())
+
+
+def main(arguments):
+    """Run one job."""
+    if len(arguments) < 1 or arguments[0] not in JOBS:
+        sys.exit("usage: python3 tools/run.py {}".format("|".join(JOBS)))
+    job, rest = arguments[0], arguments[1:]
+    set_up()
+    python = venv_python()
+    if job == "report":
+        run([python, "-m", "bayes_alliance.cli", "report", "rok_japan", "--out",
+             os.path.join("reports", "rok_japan"), *rest])
+    elif job == "test":
+        run([python, "-m", "pytest", *rest])
+    elif job == "check":
+        run([python, "-m", "ruff", "check", "."])
+        run([python, "-m", "mypy"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
