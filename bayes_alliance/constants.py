@@ -33,6 +33,7 @@ __all__ = [
     "DIM_ITEM",
     "DIM_MEMBER",
     "DIM_MONTH",
+    "DIM_OBSERVATION",
     "DIM_OFFSET",
     "DIM_OWN_ERROR",
     "DIM_PAIR",
@@ -66,6 +67,7 @@ __all__ = [
     "VAR_LOADING",
     "VAR_MODE_OFFSET",
     "VAR_NOISE",
+    "VAR_OBSERVATION_LOGIT",
     "VAR_OWN_HALF_LIFE",
     "VAR_RIVAL_EFFECT",
     "VAR_SCALE_SECOND",
@@ -114,6 +116,7 @@ DIM_MONTH: Final = "calendar_month"
 DIM_COVARIATE: Final = "covariate_effect_of"
 DIM_OFFSET: Final = "mode_change"
 DIM_WAVE: Final = "wave"
+DIM_OBSERVATION: Final = "observation"
 DIM_OWN_ERROR: Final = "own_error_indicator"
 DIM_SHARED: Final = "shared_item"
 DIM_COMPONENT: Final = "component"
@@ -140,6 +143,7 @@ VAR_SEASON: Final = "season"
 VAR_COVARIATE_EFFECT: Final = "covariate_effect"
 VAR_MODE_OFFSET: Final = "mode_offset"
 VAR_WAVE_ERROR: Final = "wave_error"
+VAR_OBSERVATION_LOGIT: Final = "observation_logit"
 VAR_WAVE_SD: Final = "wave_sd"
 VAR_INNOVATION: Final = "innovation"
 

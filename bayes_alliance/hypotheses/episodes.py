@@ -114,7 +114,7 @@ def directions(fit: Fit) -> list[tuple[Any, ...]]:
                 draws = window_change(values, window, baseline)
                 rows.append(_row(name, label, fit.hypothesis, f"direction_{construct}_{member}",
                                  draws, float((draws * wanted["mean"] > 0).mean())))
-            named = fit.spec.verdict.direction_quantities[construct]  # type: ignore[index]
+            named = fit.spec.verdict.direction_quantities[construct]
             together = np.all([moved[part] * wanted[part] > 0 for part in named], axis=0)
             rows.append((name, label, fit.hypothesis, f"direction_{construct}", *[np.nan] * 5,
                          float(together.mean())))

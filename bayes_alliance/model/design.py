@@ -16,10 +16,12 @@ from bayes_alliance.exceptions import SpecError
 from bayes_alliance.spec import FAMILIES, ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["Design", "build_design", "indicator_groups", "indicator_items", "previous_rows"]
+__all__ = ["WITHOUT_NOISE", "Design", "build_design", "indicator_groups", "indicator_items",
+           "previous_rows"]
 
 # The order of the row blocks; each family that has rows is one likelihood node.
 FAMILY_ORDER: Final = tuple(FAMILIES)
+WITHOUT_NOISE: Final = tuple(name for name, family in FAMILIES.items() if not family.has_noise)
 
 
 @dataclass(frozen=True)
@@ -144,16 +146,17 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
     Returns
     -------
     Design
-        Data arrays (row = observations in design order, T = months): ``y``, ``n``, ``weight``,
-        ``inverse_length``, ``oriented``, ``gap``, ``has_previous`` (row); ``row_series``, ``first``,
-        ``stop``, ``row_indicator``, ``season_cell``, ``offset_cell``, ``wave_cell``, ``previous_row`` (row,
-        integers; ``season_cell``, ``offset_cell`` and ``wave_cell`` are 0 for none); ``covariate_design``
-        (row, covariate term); ``log_ways`` (row); ``indicator_first``, ``indicator_stop``
-        (indicator), ``item_average`` (item, indicator);
-        ``wave_scale`` (wave; 0 for the polls' common sd, else 1 + the indicator whose noise it is); ``driver_stock`` (driver, T);
-        ``rival_stock`` (rival, T); ``government_cell`` (2, T); ``administration_cell`` (T),
-        ``administration_basis`` (administration, administration);
-        ``path_switch`` (2), ``rival_switch`` (); ``prior`` (number).
+        Data arrays (row = observations in design order, T = months).
+        By row: ``y``, ``n``, ``weight``, ``inverse_length``, ``oriented``, ``gap``,
+        ``has_previous``, ``log_ways``; positions ``row_series``, ``first``, ``stop``,
+        ``row_indicator``, ``previous_row``; cells ``season_cell``, ``offset_cell``,
+        ``wave_cell``, in which 0 means none; ``covariate_design`` (row, covariate term).
+        By indicator and item: ``indicator_first``, ``indicator_stop`` (indicator),
+        ``item_average`` (item, indicator).
+        By month: ``driver_stock`` (driver, T), ``rival_stock`` (rival, T), ``government_cell``
+        (2, T), ``administration_cell`` (T); ``administration_basis`` (administration,
+        administration).
+        ``path_switch`` (2), ``rival_switch`` (), ``prior`` (number).
     """
     table = panel.indicators
     rows = _ordered_rows(panel)
@@ -188,7 +191,6 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "season_cell": _season_cells(rows, coords[c.DIM_SEASONAL]),
         "offset_cell": _label_index(_offset_labels(rows, panel), coords[c.DIM_OFFSET]),
         "wave_cell": _label_index(list(rows["wave"]), coords[c.DIM_WAVE]),
-        "wave_scale": _wave_scale(rows, coords[c.DIM_WAVE], indicator_position),
         "covariate_design": _covariate_design(rows, panel, coords[c.DIM_COVARIATE]),
         "indicator_first": bounds[0],
         "indicator_stop": bounds[1],
@@ -302,6 +304,8 @@ def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list
         c.DIM_COVARIATE: terms,
         c.DIM_OFFSET: [label for label in offsets if label in used_offsets],
         c.DIM_WAVE: _waves(rows),
+        c.DIM_OBSERVATION: [f"{row.indicator} {row.start}" for row in rows.itertuples()
+                            if row.family in WITHOUT_NOISE],
         c.DIM_OWN_ERROR: [name for name in table.index if table.at[name, "own_error"]],
     }
 
@@ -315,27 +319,14 @@ def indicator_groups(panel: Panel) -> dict[str, str]:
 
 
 def _waves(rows: pd.DataFrame) -> list[str]:
-    """Return the waves that carry an error of their own.
+    """Return the waves that carry an error of their own: those of two or more rows.
 
-    A wave with a single row of a family that has noise is left out: its error would be the
-    noise a second time.
+    In a wave of one row the error would be the noise a second time; a family without noise has
+    an error of each observation instead.
     """
-    named = rows[rows["wave"] != ""]
-    alone = {name for name, family in FAMILIES.items() if not family.has_noise}
-    keep = named.groupby("wave", sort=False).filter(
-        lambda wave: len(wave) > 1 or bool(wave["family"].isin(alone).any()))
-    return sorted(keep["wave"].unique())
-
-
-def _wave_scale(rows: pd.DataFrame, waves: list[str], indicators: dict[str, int]) -> np.ndarray:
-    """Return where each wave's sd comes from: 0 for polls, else 1 + an indicator.
-
-    A family without noise of its own has it as an error of each observation.
-    """
-    alone = {name for name, family in FAMILIES.items() if not family.has_noise}
-    part = rows[rows["family"].isin(alone)].set_index("wave")["indicator"].to_dict()
-    return np.array([1 + indicators[part[wave]] if wave in part else 0 for wave in waves],
-                    dtype=np.int64)
+    named = rows[(rows["wave"] != "") & ~rows["family"].isin(WITHOUT_NOISE)]
+    counts = named["wave"].value_counts()
+    return sorted(counts.index[counts > 1])
 
 
 def _offset_labels(rows: pd.DataFrame, panel: Panel) -> list[str]:

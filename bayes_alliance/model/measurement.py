@@ -22,7 +22,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_alliance import constants as c
-from bayes_alliance.model.design import Design
+from bayes_alliance.model.design import WITHOUT_NOISE, Design
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.model.prior_numbers import PriorNumbers
 
@@ -115,7 +115,7 @@ def add_measurement(data: dict[str, Any], design: Design, structure: Structure,
 
     position = data["row_indicator"]
     predictor = (intercept[position] + data["oriented"] * loadings.indicator[position] * row_state
-                 + offsets + _nuisance(data, design, prior, noise))
+                 + offsets + _nuisance(data, design, prior))
     decay = _own_error_decay(data, structure, own_half_life)
     _add_likelihoods(data, design, prior, predictor, noise[position], decay)
 
@@ -175,12 +175,8 @@ def _mode_offsets(data: dict[str, Any], design: Design, prior: PriorNumbers) -> 
     return _padded(offset)[data["offset_cell"]]
 
 
-def _nuisance(data: dict[str, Any], design: Design, prior: PriorNumbers, noise: Any) -> Any:
-    """Return season, covariates and wave error of each row, shape (row,).
-
-    The error of a poll wave has the polls' common sd; an observation of a family without noise
-    has an error with its indicator's noise.
-    """
+def _nuisance(data: dict[str, Any], design: Design, prior: PriorNumbers) -> Any:
+    """Return season, covariates and wave error of each row, shape (row,)."""
     total = pt.zeros_like(data["y"])
     coords = design.coords
     if coords[c.DIM_SEASONAL]:
@@ -195,8 +191,7 @@ def _nuisance(data: dict[str, Any], design: Design, prior: PriorNumbers, noise: 
     if coords[c.DIM_WAVE]:
         spread = prior.log_normal_variable(c.VAR_WAVE_SD)
         raw = pm.Normal("wave_error_raw", 0.0, 1.0, dims=c.DIM_WAVE)
-        scale = pt.concatenate([spread[None], noise])[data["wave_scale"]]
-        error = pm.Deterministic(c.VAR_WAVE_ERROR, scale * raw, dims=c.DIM_WAVE)
+        error = pm.Deterministic(c.VAR_WAVE_ERROR, spread * raw, dims=c.DIM_WAVE)
         total = total + _padded(error)[data["wave_cell"]]
     return total
 
@@ -226,6 +221,9 @@ def _add_likelihoods(data: dict[str, Any], design: Design, prior: PriorNumbers, 
     residual = data["y"] - predictor
     for family, block in design.blocks.items():
         mu, sd = predictor[block], noise[block]
+        if family in WITHOUT_NOISE:
+            # Counts of thousands fix the logit itself, so it is sampled as it is, not as an error.
+            mu = pm.Normal(c.VAR_OBSERVATION_LOGIT, mu, sd, dims=c.DIM_OBSERVATION)
         if family in ("normal", "student_t"):
             mu = mu + decay[block] * residual[data["previous_row"][block]]
             sd = sd * pt.sqrt(1.0 - decay[block] ** 2)

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
-from bayes_alliance.model.design import Design
+from bayes_alliance.model.design import WITHOUT_NOISE, Design
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.spec import FAMILIES, TRANSFORMS, ModelSpec
 
@@ -121,15 +121,17 @@ def draw_rows(samples: Samples, design: Design, spec: ModelSpec,
 
 
 def _new_wave_errors(samples: Samples, design: Design, rng: np.random.Generator) -> np.ndarray:
-    """Return one error a wave and sample, zero for rows without a wave error."""
+    """Return a new error of each wave, and of each observation of a family without noise."""
     cells = design.data["wave_cell"]
-    if c.VAR_WAVE_SD not in samples.values:
-        return np.zeros((samples.size, len(cells)))
-    source = design.data["wave_scale"]
-    scales = np.concatenate([samples.values[c.VAR_WAVE_SD][:, None],
-                             samples.values[c.VAR_NOISE]], axis=1)[:, source]
-    errors = scales * rng.standard_normal((samples.size, len(source)))
-    return _padded(errors)[:, cells]
+    result = np.zeros((samples.size, len(cells)))
+    if c.VAR_WAVE_SD in samples.values:
+        count = len(design.coords[c.DIM_WAVE])
+        drawn = rng.standard_normal((samples.size, count))
+        result = _padded(samples.values[c.VAR_WAVE_SD][:, None] * drawn)[:, cells]
+    alone = np.flatnonzero(design.rows["family"].isin(WITHOUT_NOISE).to_numpy())
+    noise = samples.values[c.VAR_NOISE][:, design.data["row_indicator"][alone]]
+    result[:, alone] += noise * rng.standard_normal(noise.shape)
+    return result
 
 
 def own_unit(y: np.ndarray, indicator: pd.Series, n: np.ndarray | float) -> np.ndarray:

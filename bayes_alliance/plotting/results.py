@@ -5,7 +5,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bayes_alliance import constants as c
-from bayes_alliance.plotting.style import BLUE, COLOURS, GREY, RED, SKY, band, months, new_figure, tidy
+from bayes_alliance.plotting.style import (
+    BLUE,
+    COLOURS,
+    GREY,
+    RED,
+    SKY,
+    band,
+    months,
+    new_figure,
+    tidy,
+)
 
 __all__ = ["plot_contributions", "plot_coverage", "plot_fan", "plot_fans", "plot_predictive",
            "plot_prior_posterior"]

@@ -195,7 +195,7 @@ class ModelSpec(_Frozen):
                     problems.append(f"latents.{latent}.drivers names {driver}, which [drivers] "
                                     f"does not declare (declared: {', '.join(self.drivers)})")
         for latent in ("credibility", COHESION):
-            if latent in self.latents and self.latents[latent].drivers:  # type: ignore[index]
+            if latent in self.latents and self.latents[latent].drivers:
                 problems.append(f"latents.{latent}.drivers is not supported: event stocks move "
                                 "threat, [rivals] move cohesion")
         for name, episode in self.episodes.items():
@@ -211,7 +211,7 @@ class ModelSpec(_Frozen):
     def indicators(self) -> tuple[str, ...]:
         """All indicators in the order of the latents."""
         return tuple(name for latent in LATENTS
-                     for name in self.latents[latent].indicators)  # type: ignore[index]
+                     for name in self.latents[latent].indicators)
 
     @property
     def series(self) -> tuple[str, ...]:

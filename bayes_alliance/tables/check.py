@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bayes_alliance.constants import COHESION
@@ -170,7 +169,7 @@ def _check_values(observations: pd.DataFrame, indicators: pd.DataFrame) -> list[
                                  "a whole number of at least 1"))
         if _missing(row.value):
             continue
-        low = transform.strict and row.value <= transform.lower or row.value < transform.lower
+        low = (transform.strict and row.value <= transform.lower) or row.value < transform.lower
         outside = not family.lower <= row.value <= family.upper
         fraction = family.integer and row.value != int(row.value)
         if outside or fraction:
@@ -185,7 +184,7 @@ def _check_values(observations: pd.DataFrame, indicators: pd.DataFrame) -> list[
 
 
 def _missing(value: Any) -> bool:
-    return value is None or bool(np.isscalar(value) and math.isnan(value))
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _check_covariate_names(tables: dict[str, pd.DataFrame]) -> list[Fault]:

@@ -126,7 +126,7 @@ def _indicators(dataset: Dataset, spec: ModelSpec, faults: list[Fault]) -> pd.Da
     table = dataset.indicators.set_index("indicator")
     chosen = []
     for latent in LATENTS:
-        for name in spec.latents[latent].indicators:  # type: ignore[index]
+        for name in spec.latents[latent].indicators:
             if name not in table.index:
                 near = difflib.get_close_matches(name, list(table.index), n=1)
                 faults.append(Fault("indicators.csv", "indicator", f"the model names {name!r}, "

@@ -1,0 +1,66 @@
+import pytest
+
+from bayes_alliance.exceptions import SpecError
+from bayes_alliance.spec import find_dataset, parse_model, read_model, spec_hash
+
+
+@pytest.fixture(scope="module")
+def text(root):
+    return (root / "models" / "rok_japan.toml").read_text()
+
+
+def test_the_shipped_model_declares_episodes_hypotheses_and_thresholds(spec):
+    assert list(spec.episodes) == ["friction", "cohesion"]
+    assert set(spec.hypotheses) == {"H0", "HX", "H1", "H2", "H12"}
+    assert spec.verdict.direction_probability == 0.9
+    assert spec.verdict.log_bayes_factor == pytest.approx(1.0986, abs=1e-4)
+
+
+def test_a_misspelt_key_is_refused_with_the_nearest_allowed_one(text):
+    with pytest.raises(SpecError, match=r"unknown key 'halflife'; did you mean 'half_life'"):
+        parse_model(text.replace("half_life = 12.0", "halflife = 12.0"))
+
+
+def test_all_faults_are_listed_at_once(text):
+    broken = text.replace("chains = 4", "chains = 1").replace('"2015-12"]', '"2015-13"]')
+    with pytest.raises(SpecError) as caught:
+        parse_model(broken)
+    places = [fault.where for fault in caught.value.faults]
+    assert "sampler.chains" in places
+    assert any("baselines.2015" in place for place in places)
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ('end = "2024-12"', 'end = "2003-12"', "is not before end"),
+    ('members = ["rok", "japan"]', 'members = ["rok", "rok"]', "two different states"),
+    ('[hypotheses.H0]', '[hypotheses.H9]', "H9 is unknown"),
+    ('window = ["2018-11", "2019-12"]', 'window = ["2019-12", "2018-11"]', "after its end"),
+    ('"gprnk_threat_rok",', '"gprnk_threat_rok", "us_troops_rok",', "one indicator measures one"),
+    ('drivers = ["launch_days",', 'drivers = ["launches",', "does not declare"),
+    ('title =', 'title', "no valid TOML"),
+])
+def test_what_cannot_hold_is_refused(text, old, new, message):
+    assert old in text
+    with pytest.raises(SpecError, match=message):
+        parse_model(text.replace(old, new, 1))
+
+
+def test_the_hash_follows_what_is_said_not_how(text, spec):
+    assert spec_hash(parse_model(text + "\n# a comment\n")) == spec_hash(spec)
+    assert spec_hash(parse_model(text.replace("sd = 0.5", "sd = 0.4", 1))) != spec_hash(spec)
+
+
+def test_an_unknown_model_names_the_shipped_ones():
+    with pytest.raises(SpecError, match="rok_japan"):
+        read_model("rok_japn")
+
+
+def test_a_dataset_name_cannot_leave_its_folder(root):
+    with pytest.raises(SpecError, match="plain folder name"):
+        find_dataset("../secrets", root / "models" / "rok_japan.toml")
+
+
+def test_priors_are_printable_with_quantiles(spec):
+    table = spec.priors.table().set_index("prior")
+    assert table.loc["coefficient", "q95"] == pytest.approx(0.8224, abs=1e-3)
+    assert (table["meaning"] != "").all()
