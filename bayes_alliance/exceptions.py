@@ -10,7 +10,8 @@ Every one is an :class:`AllianceError` and also the standard-library type it is:
     └── ConvergenceError  (RuntimeError)  the diagnostics gate failed; carries the fit
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,20 @@ __all__ = [
     "NotFittedError",
     "SchemaError",
     "SpecError",
+    "did_you_mean",
 ]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest known name, else nothing.
+
+    A name that only begins like a known one counts as near where no spelling is.
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    if not near and len(name) > 2:
+        near = [one for one in names if one.startswith(name)][:1]
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import numpy as np
 import pymc as pm
 
 from bayes_alliance import constants as c
-from bayes_alliance.model.design import Design, build_design, indicator_groups, indicator_items
+from bayes_alliance.model.design import Design, build_design
+from bayes_alliance.model.layout import indicator_groups, indicator_items
 from bayes_alliance.model.measurement import Structure, add_loadings, add_measurement
 from bayes_alliance.model.prior_numbers import PriorNumbers
 from bayes_alliance.model.states import add_states

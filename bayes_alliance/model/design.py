@@ -9,19 +9,29 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SpecError
+from bayes_alliance.model.layout import (
+    WITHOUT_NOISE,
+    covariate_design,
+    indicator_groups,
+    indicator_items,
+    item_average,
+    label_index,
+    level_and_contrasts,
+    log_ways,
+    offset_labels,
+    season_cells,
+    waves,
+)
 from bayes_alliance.spec import FAMILIES, ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["WITHOUT_NOISE", "Design", "build_design", "indicator_groups", "indicator_items",
-           "previous_rows"]
+__all__ = ["Design", "build_design", "previous_rows"]
 
 # The order of the row blocks; each family that has rows is one likelihood node.
 FAMILY_ORDER: Final = tuple(FAMILIES)
-WITHOUT_NOISE: Final = tuple(name for name, family in FAMILIES.items() if not family.has_noise)
 
 
 @dataclass(frozen=True)
@@ -174,7 +184,7 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
                   for latent, member in zip(rows["latent"], rows["member"], strict=True)]
     orientation = table["orientation"].to_numpy(dtype=float)
     row_indicator = rows["indicator"].map(indicator_position).to_numpy(dtype=np.int64)
-    bounds, average = _item_average(rows, list(table.index), items, item_of)
+    bounds, average = item_average(rows, list(table.index), items, item_of)
     start = rows["start_month"].to_numpy(dtype=np.int64)
     stop = rows["end_month"].to_numpy(dtype=np.int64) + 1
     governments = coords[c.DIM_GOVERNMENT]
@@ -188,14 +198,14 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "inverse_length": 1.0 / (stop - start),
         "oriented": orientation[row_indicator],
         "row_indicator": row_indicator,
-        "season_cell": _season_cells(rows, coords[c.DIM_SEASONAL]),
-        "offset_cell": _label_index(_offset_labels(rows, panel), coords[c.DIM_OFFSET]),
-        "wave_cell": _label_index(list(rows["wave"]), coords[c.DIM_WAVE]),
-        "covariate_design": _covariate_design(rows, panel, coords[c.DIM_COVARIATE]),
+        "season_cell": season_cells(rows, coords[c.DIM_SEASONAL]),
+        "offset_cell": label_index(offset_labels(rows, panel), coords[c.DIM_OFFSET]),
+        "wave_cell": label_index(list(rows["wave"]), coords[c.DIM_WAVE]),
+        "covariate_design": covariate_design(rows, panel, coords[c.DIM_COVARIATE]),
         "indicator_first": bounds[0],
         "indicator_stop": bounds[1],
         "item_average": average,
-        "log_ways": _log_ways(rows),
+        "log_ways": log_ways(rows),
         "driver_stock": panel.drivers.to_numpy(dtype=float).T.copy(),
         "rival_stock": panel.rivals.to_numpy(dtype=float).T.copy(),
         "government_cell": np.array(
@@ -204,7 +214,7 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "administration_cell": np.array(
             [coords[c.DIM_ADMINISTRATION].index(label)
              for label in panel.governments[panel.patron]], dtype=np.int64),
-        "administration_basis": _level_and_contrasts(len(coords[c.DIM_ADMINISTRATION])),
+        "administration_basis": level_and_contrasts(len(coords[c.DIM_ADMINISTRATION])),
         "path_switch": np.ones(2),
         "rival_switch": np.array(1.0),
         "prior": np.array(list(spec.priors.numbers().values())),
@@ -215,42 +225,6 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
     design = Design(coords, data, blocks, rows, spec.model.response, spec.model.innovations)
     return (design.with_rows(np.ones(len(rows), dtype=bool))
             .with_hypothesis(spec, hypothesis))
-
-
-def _item_average(rows: pd.DataFrame, indicators: list[str], items: list[str],
-                  item_of: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return each indicator's block of rows, and the weights that average rows over items.
-
-    Rows of one indicator stand together, so a running sum gives their total.
-    """
-    name = rows["indicator"].to_numpy()
-    bounds = np.array([[np.flatnonzero(name == one)[0], np.flatnonzero(name == one)[-1] + 1]
-                       for one in indicators], dtype=np.int64).T
-    counts = (bounds[1] - bounds[0]).astype(float)
-    weights = np.zeros((len(items), len(indicators)))
-    for column, one in enumerate(indicators):
-        weights[items.index(item_of[one]), column] = 1.0
-    return bounds, weights / (weights @ counts)[:, None]
-
-
-def _level_and_contrasts(count: int) -> np.ndarray:
-    """Return an orthonormal basis whose first column is the common level."""
-    start = np.eye(count)
-    start[:, 0] = 1.0
-    basis = np.linalg.qr(start)[0]
-    return np.asarray(basis * np.sign(basis[0, 0]))
-
-
-def _log_ways(rows: pd.DataFrame) -> np.ndarray:
-    """Return the constant of the counting families: log of the binomial coefficient, or -log y!."""
-    y, n = rows["y"].to_numpy(dtype=float), rows["n"].to_numpy(dtype=float)
-    counted = n > 0
-    result = np.zeros(len(rows))
-    result[counted] = (special.gammaln(n[counted] + 1) - special.gammaln(y[counted] + 1)
-                       - special.gammaln(n[counted] - y[counted] + 1))
-    poisson = rows["family"].to_numpy() == "negative_binomial"
-    result[poisson] = -special.gammaln(y[poisson] + 1)
-    return result
 
 
 def _ordered_rows(panel: Panel) -> pd.DataFrame:
@@ -264,14 +238,6 @@ def _ordered_rows(panel: Panel) -> pd.DataFrame:
             .drop(columns=["_family", "_indicator"]).reset_index(names="panel_row"))
 
 
-def indicator_items(panel: Panel) -> dict[str, str]:
-    """Return the item of every indicator: its shared item if both publics' are in the model."""
-    shared = panel.indicators["shared_item"]
-    counts = shared[shared != ""].value_counts()
-    return {name: item if item and counts[item] > 1 else str(name)
-            for name, item in shared.items()}
-
-
 def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list[str]]:
     """Return the labels of every dimension."""
     table = panel.indicators
@@ -282,7 +248,7 @@ def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list
              for covariate in table.at[name, "covariates"]]
     offsets = [f"{name}:{mode}" for name in table.index
                for _, mode in table.at[name, "mode_changes"]]
-    used_offsets = set(_offset_labels(rows, panel))
+    used_offsets = set(offset_labels(rows, panel))
     return {
         c.DIM_TIME: [str(month) for month in panel.time],
         c.DIM_MEMBER: list(panel.members),
@@ -303,59 +269,10 @@ def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list
         c.DIM_MONTH: [str(month) for month in range(1, 13)],
         c.DIM_COVARIATE: terms,
         c.DIM_OFFSET: [label for label in offsets if label in used_offsets],
-        c.DIM_WAVE: _waves(rows),
+        c.DIM_WAVE: waves(rows),
         c.DIM_OBSERVATION: [f"{row.indicator} {row.start}" for row in rows.itertuples()
                             if row.family in WITHOUT_NOISE],
         c.DIM_OWN_ERROR: [name for name in table.index if table.at[name, "own_error"]],
     }
 
 
-def indicator_groups(panel: Panel) -> dict[str, str]:
-    """Return the pooling group of every indicator: latent and member, or latent and shared."""
-    item_of = indicator_items(panel)
-    return {name: f"{row.latent}/{'shared' if item_of[name] != name else row.member}"
-            for name, row in zip(panel.indicators.index,
-                                 panel.indicators.itertuples(), strict=True)}
-
-
-def _waves(rows: pd.DataFrame) -> list[str]:
-    """Return the waves that carry an error of their own: those of two or more rows.
-
-    In a wave of one row the error would be the noise a second time; a family without noise has
-    an error of each observation instead.
-    """
-    named = rows[(rows["wave"] != "") & ~rows["family"].isin(WITHOUT_NOISE)]
-    counts = named["wave"].value_counts()
-    return sorted(counts.index[counts > 1])
-
-
-def _offset_labels(rows: pd.DataFrame, panel: Panel) -> list[str]:
-    changes = panel.indicators["mode_changes"]
-    return [f"{name}:{changes[name][mode - 1][1]}" if mode else ""
-            for name, mode in zip(rows["indicator"], rows["mode"], strict=True)]
-
-
-def _label_index(labels: list[str], known: list[str]) -> np.ndarray:
-    """Return 1-based positions, 0 for a label that is not known."""
-    position = {label: i + 1 for i, label in enumerate(known)}
-    return np.array([position.get(label, 0) for label in labels], dtype=np.int64)
-
-
-def _season_cells(rows: pd.DataFrame, seasonal: list[str]) -> np.ndarray:
-    """Return 1-based cells of the flattened (seasonal indicator, calendar month) table."""
-    position = {name: i for i, name in enumerate(seasonal)}
-    return np.array([position[name] * 12 + int(month) if name in position else 0
-                     for name, month in zip(rows["indicator"], rows["calendar_month"],
-                                            strict=True)], dtype=np.int64)
-
-
-def _covariate_design(rows: pd.DataFrame, panel: Panel, terms: list[str]) -> np.ndarray:
-    """Return the mean of each covariate over a row's months, 0 where it does not enter."""
-    design = np.zeros((len(rows), len(terms)))
-    for column, term in enumerate(terms):
-        name, covariate = term.split(":", 1)
-        values = panel.covariates[covariate].to_numpy(dtype=float)
-        for position in np.flatnonzero(rows["indicator"].to_numpy() == name):
-            row = rows.iloc[position]
-            design[position, column] = values[row["start_month"]:row["end_month"] + 1].mean()
-    return design

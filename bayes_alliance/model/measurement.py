@@ -22,7 +22,8 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_alliance import constants as c
-from bayes_alliance.model.design import WITHOUT_NOISE, Design
+from bayes_alliance.model.design import Design
+from bayes_alliance.model.layout import WITHOUT_NOISE
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.model.prior_numbers import PriorNumbers
 

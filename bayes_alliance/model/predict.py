@@ -11,7 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
-from bayes_alliance.model.design import WITHOUT_NOISE, Design
+from bayes_alliance.model.design import Design
+from bayes_alliance.model.layout import WITHOUT_NOISE
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.spec import FAMILIES, TRANSFORMS, ModelSpec
 

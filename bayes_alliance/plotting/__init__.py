@@ -1,22 +1,24 @@
-"""Figures: each takes a computed result and returns a matplotlib figure."""
+"""Figures: each function takes a computed result and returns a matplotlib figure."""
 
-from bayes_alliance.plotting.results import (
-    plot_contributions,
-    plot_coverage,
-    plot_fan,
-    plot_fans,
-    plot_predictive,
-    plot_prior_posterior,
-)
+from bayes_alliance.plotting.checks import plot_predictive, plot_prior_posterior
+from bayes_alliance.plotting.coverage import plot_coverage
+from bayes_alliance.plotting.diagnostics import plot_diagnostics, plot_ranks
+from bayes_alliance.plotting.episodes import plot_contributions
+from bayes_alliance.plotting.forecast import plot_fan, plot_fans
 from bayes_alliance.plotting.states import plot_drivers, plot_states
+from bayes_alliance.plotting.style import NARROW, WIDE
 
 __all__ = [
+    "NARROW",
+    "WIDE",
     "plot_contributions",
     "plot_coverage",
+    "plot_diagnostics",
     "plot_drivers",
     "plot_fan",
     "plot_fans",
     "plot_predictive",
     "plot_prior_posterior",
+    "plot_ranks",
     "plot_states",
 ]

@@ -1,7 +1,13 @@
 """Shared look of the figures: colours that colour-blind readers can tell apart, plain axes.
 
 Invariant: figures are made without pyplot's global state, so that drawing one never changes
-another or a caller's settings. Colours: Okabe and Ito 2008, Color Universal Design.
+another or a caller's settings; nothing is told by colour alone. A figure of width
+:data:`WIDE` is for a page or a screen, one of width :data:`NARROW` for a telephone: type is set
+for the width, never scaled down with it.
+
+References
+----------
+Okabe and Ito 2008, Color Universal Design.
 """
 
 from collections.abc import Sequence
@@ -12,9 +18,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-__all__ = ["BLACK", "BLUE", "COLOURS", "GREEN", "GREY", "ORANGE", "PURPLE", "RED", "SKY", "band",
-           "months", "new_figure", "shade", "tidy"]
+__all__ = ["BLACK", "BLUE", "COLOURS", "GREEN", "GREY", "NARROW", "ORANGE", "PALE", "PURPLE",
+           "RED", "SKY", "WIDE", "band", "is_narrow", "months", "new_figure", "readable", "shade",
+           "tidy", "years"]
 
 BLACK: Final = "#000000"
 ORANGE: Final = "#E69F00"
@@ -23,46 +31,79 @@ GREEN: Final = "#009E73"
 BLUE: Final = "#0072B2"
 RED: Final = "#D55E00"
 PURPLE: Final = "#CC79A7"
-GREY: Final = "#7A7A7A"
+GREY: Final = "#6E6E6E"
+PALE: Final = "#E4E4E4"
 COLOURS: Final = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
-_WIDTH: Final = 7.5
+
+WIDE: Final = 7.5
+NARROW: Final = 4.2
+_BETWEEN: Final = 6.0
 
 
-def new_figure(rows: int = 1, height: float = 3.2, columns: int = 1,
-               share_x: bool = False) -> tuple[Figure, list[Axes]]:
-    """Return a figure of full text width and its axes, row by row."""
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+def is_narrow(width: float) -> bool:
+    """Say whether a figure of this width (inches) is set for a small screen."""
+    return width < _BETWEEN
+
+
+def new_figure(rows: int = 1, height: float = 3.2, columns: int = 1, *, width: float = WIDE,
+               share_x: bool = False,
+               ratios: Sequence[float] | None = None) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes, row by row.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Of the grid.
+    height, width : float
+        In inches.
+    share_x : bool
+        Whether the columns share their horizontal axis.
+    ratios : sequence of float, optional
+        Heights of the rows relative to each other.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=share_x)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex="col" if share_x else False,
+                           height_ratios=ratios)
     return figure, list(grid.ravel())
 
 
-def tidy(axes: Axes, ylabel: str = "", title: str = "") -> None:
-    """Take off what carries no information."""
+def tidy(axes: Axes, ylabel: str = "", title: str = "", *, size: float = 10) -> None:
+    """Take off what carries no information and set the type."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=10)
-    axes.set_ylabel(ylabel, fontsize=11)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(labelsize=size, color=GREY)
+    axes.set_ylabel(ylabel, fontsize=size)
     if title:
-        axes.set_title(title, fontsize=11, loc="left")
+        axes.set_title(title, fontsize=size + 0.5, loc="left")
 
 
-def months(labels: Sequence[str]) -> Any:
-    """Return month labels ``YYYY-MM`` as positions in years."""
-    years = np.array([int(label[:4]) for label in labels], dtype=float)
-    return years + (np.array([int(label[5:7]) for label in labels]) - 0.5) / 12
+def years(axes: Axes, most: int = 8) -> None:
+    """Tick whole years only, at most so many."""
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=most, integer=True, steps=[1, 2, 4, 5, 10]))
+
+
+def months(labels: Sequence[str]) -> np.ndarray:
+    """Return months ``YYYY-MM`` as the positions of their middles, in years."""
+    year = np.array([int(label[:4]) for label in labels], dtype=float)
+    return np.asarray(year + (np.array([int(label[5:7]) for label in labels]) - 0.5) / 12)
 
 
 def band(axes: Axes, x: Any, table: pd.DataFrame, colour: str, label: str,
-         dashes: str = "-") -> None:
-    """Draw the median with its 90% band."""
-    axes.fill_between(x, table["q05"], table["q95"], color=colour, alpha=0.2, linewidth=0)
-    axes.plot(x, table["q50"], color=colour, linewidth=1.6, label=label, linestyle=dashes)
+         dashes: Any = "-") -> None:
+    """Draw a median with its 90% band and, where the table has it, the 50% band."""
+    axes.fill_between(x, table["q05"], table["q95"], color=colour, alpha=0.17, linewidth=0)
+    if "q25" in table:
+        axes.fill_between(x, table["q25"], table["q75"], color=colour, alpha=0.25, linewidth=0)
+    axes.plot(x, table["q50"], color=colour, linewidth=1.7, label=label, linestyle=dashes)
 
 
-def shade(axes: Axes, window: tuple[str, str], colour: str, label: str = "") -> None:
-    """Shade a window of months."""
+def shade(axes: Axes, window: tuple[str, str], colour: str, *, alpha: float = 0.18) -> None:
+    """Shade a window of months, both ends included."""
     start, end = months(window)
-    axes.axvspan(start - 1 / 24, end + 1 / 24, color=colour, alpha=0.18, linewidth=0)
-    if label:
-        axes.text((start + end) / 2, 0.98, label, transform=axes.get_xaxis_transform(),
-                  ha="center", va="top", fontsize=9)
+    axes.axvspan(start - 1 / 24, end + 1 / 24, color=colour, alpha=alpha, linewidth=0, zorder=0)
+
+
+def readable(label: str) -> str:
+    """Return a name of the tables as a reader would write it: ``trump_1`` becomes Trump 1."""
+    return label.replace("_", " ").strip().title()

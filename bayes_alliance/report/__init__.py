@@ -1,7 +1,21 @@
 """Results to one self-contained page and its machine-readable tables."""
 
-from bayes_alliance.report.inputs import ReportInputs
-from bayes_alliance.report.job import make_report, run_main_job
-from bayes_alliance.report.machine import FILES
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["FILES", "ReportInputs", "make_report", "run_main_job"]
+from bayes_alliance.report.inputs import CheckSummary, FitSummary, ReportInputs
+from bayes_alliance.report.machine import FILES, write_machine_files
+from bayes_alliance.report.page import write_report
+
+if TYPE_CHECKING:
+    from bayes_alliance.report.job import make_report, run_main_job
+
+__all__ = ["FILES", "CheckSummary", "FitSummary", "ReportInputs", "make_report", "run_main_job",
+           "write_machine_files", "write_report"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the main job on first use: writing a page from results needs no sampler."""
+    if name not in ("make_report", "run_main_job"):
+        raise AttributeError(f"module 'bayes_alliance.report' has no attribute {name!r}")
+    return getattr(import_module("bayes_alliance.report.job"), name)

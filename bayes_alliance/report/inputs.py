@@ -1,20 +1,73 @@
-"""What a report is made of: tables, figures' data and provenance, nothing that samples.
+"""What a report is made of: tables and labelled draws, nothing that samples.
 
-Invariant: every number that the page shows stands in one of these tables.
+Invariant: every number that the page shows stands in one of these tables, or is computed from
+them; the page needs neither a fit nor the libraries that made it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
-from bayes_alliance.checks import CheckResult
-from bayes_alliance.forecast import Forecast
-from bayes_alliance.inference import Fit
+from bayes_alliance import constants as c
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["ReportInputs"]
+__all__ = ["CheckSummary", "FitSummary", "ReportInputs"]
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """What the diagnostics gate saw of one fit.
+
+    Attributes
+    ----------
+    name : str
+        For example ``"H12"`` or ``"H12 without friction"``.
+    summary : dict
+        ``rhat_max``, ``rhat_max_states``, ``ess_bulk_min``, ``ess_tail_min``, ``divergences``,
+        ``bfmi_min``, ``seconds``, ``draws``, ``chains``.
+    gate : dict
+        ``rhat``, ``rhat_states``, ``ess``, ``bfmi``, ``divergences``: the thresholds it was
+        held against.
+    passed : bool
+        Whether every threshold held.
+    failures : tuple of str
+        One sentence a threshold that did not.
+    table : pandas.DataFrame
+        ``quantity``, ``rhat``, ``ess_bulk``, ``ess_tail``, ``state`` (whether a monthly state),
+        one row a quantity; empty where the distribution is not shown.
+    """
+
+    name: str
+    summary: dict[str, Any]
+    gate: dict[str, float]
+    passed: bool
+    failures: tuple[str, ...] = ()
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+@dataclass(frozen=True)
+class CheckSummary:
+    """Outcome of a predictive check.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether the check's own criterion held.
+    table : pandas.DataFrame
+        For the posterior: ``indicator``, ``latent``, ``time`` (position of the month),
+        ``observed``, ``q05``, ``q50``, ``q95``, optionally ``q25`` and ``q75``. For the prior:
+        ``indicator``, ``unit``, ``q05``, ``q50``, ``q95``, ``observed_low``, ``observed_high``.
+    text : str
+        One sentence.
+    """
+
+    passed: bool
+    table: pd.DataFrame
+    text: str
 
 
 @dataclass(frozen=True)
@@ -25,31 +78,69 @@ class ReportInputs:
     ----------
     spec, panel : ModelSpec, Panel
         What was modelled, on what.
-    full, reference, prior : Fit
-        H12, HX and the prior.
-    leave_out : dict of str to Fit
-        H12 without each episode's cohesion rows.
-    episodes, evidence, verdicts, readings : pandas.DataFrame
-        Tables of the hypotheses.
-    forecast : Forecast
-        "As now".
-    posterior_check, prior_check : CheckResult
+    states : pandas.DataFrame
+        ``latent``, ``member``, ``time`` (YYYY-MM), ``mean``, ``sd``, ``q05``, ``q50``, ``q95``,
+        optionally ``q25`` and ``q75``; cohesion's member is the dyad.
+    gaps : pandas.DataFrame
+        First member less second: ``latent``, ``time``, ``q05``, ``q25``, ``q50``, ``q75``,
+        ``q95``.
+    episodes : pandas.DataFrame
+        ``episode``, ``baseline``, ``hypothesis``, ``quantity``, ``mean``, ``sd``, ``q05``,
+        ``q50``, ``q95``, ``probability``.
+    evidence : pandas.DataFrame
+        ``hypothesis``, ``episode``, ``unit``, ``elpd``, ``se``, ``difference``,
+        ``difference_se``, ``flag``; differences against HX in nats.
+    verdicts : pandas.DataFrame
+        ``episode``, ``hypothesis``, ``verdict``, ``reason``, ``direction_probability``,
+        ``contribution_probability``, ``contribution_share``, ``log_bayes_factor``,
+        ``log_bayes_factor_se``, ``specification_share`` (missing until computed).
+    readings : pandas.DataFrame
+        ``reading``, ``region``, ``posterior``, ``prior``.
+    coefficients : xarray.DataArray
+        Posterior draws under H12, dims ``chain``, ``draw``, ``path_coefficient``.
+    parameters : dict of str to (numpy.ndarray, numpy.ndarray)
+        Prior and posterior draws of the main parameters, each one-dimensional.
+    forecast : pandas.DataFrame
+        ``scenario``, ``target``, ``time``, ``q05``, ``q25``, ``q50``, ``q75``, ``q95``.
+    forecast_sentence : str
+        What is expected of cohesion.
+    posterior_check, prior_check : CheckSummary
         Predictive checks.
-    parameters : dict
-        Prior and posterior draws of the main parameters.
+    fits : tuple of FitSummary
+        Every fit used, the full one (H12 on all rows) first.
+    provenance : dict
+        ``seed``, ``spec_hash``, ``data_hash``, ``versions`` (dict), optionally ``created``.
+    sources : pandas.DataFrame
+        ``source``, ``citation``, ``address``, ``licence``, ``redistribution``, ``retrieved``;
+        empty where the dataset's table is not at hand.
     """
 
     spec: ModelSpec
     panel: Panel
-    full: Fit
-    reference: Fit
-    prior: Fit
-    leave_out: dict[str, Fit]
+    states: pd.DataFrame
+    gaps: pd.DataFrame
     episodes: pd.DataFrame
     evidence: pd.DataFrame
     verdicts: pd.DataFrame
     readings: pd.DataFrame
-    forecast: Forecast
-    posterior_check: CheckResult
-    prior_check: CheckResult
-    parameters: dict[str, Any]
+    coefficients: xr.DataArray
+    parameters: dict[str, tuple[np.ndarray, np.ndarray]]
+    forecast: pd.DataFrame
+    forecast_sentence: str
+    posterior_check: CheckSummary
+    prior_check: CheckSummary
+    fits: tuple[FitSummary, ...]
+    provenance: dict[str, Any]
+    sources: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        if not self.fits:
+            raise ValueError("fits is empty; the first must be the full fit, H12 on all rows")
+        if set(self.coefficients.dims) != {"chain", "draw", c.DIM_COEFFICIENT}:
+            raise ValueError(f"coefficients has dims {', '.join(map(str, self.coefficients.dims))}"
+                             f" (allowed: chain, draw, {c.DIM_COEFFICIENT})")
+
+    @property
+    def full(self) -> FitSummary:
+        """The full fit, H12 on all rows."""
+        return self.fits[0]

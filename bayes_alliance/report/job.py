@@ -8,30 +8,25 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+
 from bayes_alliance import constants as c
-from bayes_alliance.checks import (
-    main_parameters,
-    posterior_predictive,
-    prior_fit,
-    prior_predictive,
-)
+from bayes_alliance.checks import prior_fit
 from bayes_alliance.exceptions import SchemaError
-from bayes_alliance.forecast import forecast
-from bayes_alliance.hypotheses import compare_episodes, judge, leave_episode_out, readings
 from bayes_alliance.inference import (
     Fit,
     Progress,
     fit_panel,
     load_fit,
-    load_model,
     package_versions,
     require_passed,
 )
+from bayes_alliance.report.collect import collect
 from bayes_alliance.report.inputs import ReportInputs
 from bayes_alliance.report.machine import write_machine_files
-from bayes_alliance.report.page import write_page
-from bayes_alliance.spec import ModelSpec, spec_hash
-from bayes_alliance.tables import Panel
+from bayes_alliance.report.page import write_report
+from bayes_alliance.spec import ModelSpec, find_dataset, find_model, read_model, spec_hash
+from bayes_alliance.tables import Panel, build_panel, read_dataset
 
 __all__ = ["make_report", "run_main_job"]
 
@@ -71,24 +66,28 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
     ConvergenceError
         If a fit fails the gate.
     """
-    spec, panel = load_model(model)
+    spec = read_model(model)
+    tables = read_dataset(find_dataset(spec.model.dataset, find_model(model)))
+    panel = build_panel(tables, spec)
     target = Path(out)
     target.mkdir(parents=True, exist_ok=True)
     if work is None:
         with tempfile.TemporaryDirectory() as folder:
-            inputs = run_main_job(spec, panel, Path(folder), seed, announce, report)
+            inputs = run_main_job(spec, panel, Path(folder), seed, announce, report,
+                                  tables.sources)
     else:
         Path(work).mkdir(parents=True, exist_ok=True)
-        inputs = run_main_job(spec, panel, Path(work), seed, announce, report)
+        inputs = run_main_job(spec, panel, Path(work), seed, announce, report, tables.sources)
     if announce is not None:
         announce("drawing and writing the report")
     write_machine_files(inputs, target)
-    return write_page(inputs, target)
+    return write_report(inputs, target)
 
 
 def run_main_job(spec: ModelSpec, panel: Panel, work: Path, seed: int,
                  announce: Announce | None = None,
-                 report: Report | None = None) -> ReportInputs:
+                 report: Report | None = None,
+                 sources: pd.DataFrame | None = None) -> ReportInputs:
     """Run every fit and every comparison of the report; see :func:`make_report`."""
 
     def obtain(hypothesis: str, leave_out: str = "") -> Fit:
@@ -109,16 +108,7 @@ def run_main_job(spec: ModelSpec, panel: Panel, work: Path, seed: int,
     if announce is not None:
         announce("drawing from the prior")
     prior = prior_fit(spec, panel, seed=seed)
-    episodes = compare_episodes(reference, full)
-    evidence = leave_episode_out(full, without)
-    verdicts = judge(spec, episodes.table, evidence.table)
-    return ReportInputs(
-        spec=spec, panel=panel, full=full, reference=reference, prior=prior, leave_out=without,
-        episodes=episodes.table, evidence=evidence.table, verdicts=verdicts.table,
-        readings=readings(full), forecast=forecast(full, seed=seed),
-        posterior_check=posterior_predictive(full, seed=seed),
-        prior_check=prior_predictive(prior, seed=seed),
-        parameters=main_parameters(prior, full))
+    return collect(full, reference, without, prior, seed=seed, sources=sources)
 
 
 def _kept(path: Path, spec: ModelSpec, panel: Panel) -> Fit | None:

@@ -30,7 +30,7 @@ FILES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def write_machine_files(inputs: ReportInputs, out: Path) -> None:
+def write_machine_files(inputs: ReportInputs, out: Path) -> list[Path]:
     """Write the tables and ``diagnostics.json`` of a report.
 
     Parameters
@@ -38,15 +38,25 @@ def write_machine_files(inputs: ReportInputs, out: Path) -> None:
     inputs : ReportInputs
         Results of the main job.
     out : pathlib.Path
-        Existing folder.
+        Folder; made if it does not exist.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files.
     """
-    tables = {"states.csv": inputs.full.states, "episodes.csv": inputs.episodes,
-              "hypotheses.csv": inputs.evidence, "forecast.csv": inputs.forecast.table,
+    out.mkdir(parents=True, exist_ok=True)
+    tables = {"states.csv": inputs.states, "episodes.csv": inputs.episodes,
+              "hypotheses.csv": inputs.evidence, "forecast.csv": inputs.forecast,
               "verdicts.csv": inputs.verdicts}
-    for name, columns in FILES.items():
-        write_text(out / name, _csv(tables[name][list(columns)]))
-    write_text(out / "diagnostics.json",
-               json.dumps(diagnostics_summary(inputs), indent=2, sort_keys=True) + "\n")
+    # Every text is made before the first file is touched, so that a missing column leaves all
+    # the old files as they were.
+    texts = {name: _csv(tables[name][list(columns)]) for name, columns in FILES.items()}
+    texts["diagnostics.json"] = json.dumps(diagnostics_summary(inputs), indent=2,
+                                           sort_keys=True, allow_nan=False) + "\n"
+    for name, text in texts.items():
+        write_text(out / name, text)
+    return [out / name for name in texts]
 
 
 def _csv(table: pd.DataFrame) -> str:
@@ -54,25 +64,24 @@ def _csv(table: pd.DataFrame) -> str:
 
 
 def diagnostics_summary(inputs: ReportInputs) -> dict[str, Any]:
-    """Return the diagnostics of H12, with those of the other fits under ``fits``."""
-    full = inputs.full
-    fits = {"HX": inputs.reference, **{f"H12 without {name}": fit
-                                       for name, fit in inputs.leave_out.items()},
-            "prior": inputs.prior}
-    summary: dict[str, Any] = {**full.diagnostics.summary(),
-                               **{key: full.provenance[key]
+    """Return the diagnostics of the full fit, with those of the other fits under ``fits``."""
+    summary: dict[str, Any] = {**inputs.full.summary,
+                               **{key: inputs.provenance[key]
                                   for key in ("seed", "spec_hash", "data_hash", "versions")}}
-    summary["fits"] = {name: {**fit.diagnostics.summary(), "passed": fit.diagnostics.passed}
-                       for name, fit in fits.items()}
+    summary["fits"] = {fit.name: {**fit.summary, "passed": fit.passed}
+                       for fit in inputs.fits[1:]}
     return {key: _plain(value) for key, value in summary.items()}
 
 
 def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it; what is not finite becomes null."""
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, np.generic):
         value = value.item()
-    return round(value, 6) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return round(value, 6) if np.isfinite(value) else None
+    return value
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,99 +1,181 @@
-"""The first screen: what the page says in two rows and a few sentences.
+"""The first screen: what the page says in one row an episode and a few sentences.
 
-Invariant: everything here is read from the results; a figure over several baselines shows the
-least favourable one and the range, and says so.
+Invariant: everything here is read from the results. With several baselines a cell shows the
+range over them, and a sentence the least favourable one; both say so.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from bayes_alliance import constants as c
-from bayes_alliance.hypotheses.verdicts import PATH_OF
+from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
-__all__ = ["caveat", "first_screen", "observations_in_windows", "sentences"]
+__all__ = ["NOT_YET", "PATH_NAMES", "SHARES", "ally", "caveat", "first_screen", "flags",
+           "observations_in_windows", "sentences"]
 
-_SHARES = (c.COMPONENT_THREAT, c.COMPONENT_CREDIBILITY, c.COMPONENT_DISPUTES,
-           c.COMPONENT_GOVERNMENTS, "unexplained")
+NOT_YET: Final = "not yet computed"
+SHARES: Final = (c.COMPONENT_THREAT, c.COMPONENT_CREDIBILITY, c.COMPONENT_DISPUTES,
+                 c.COMPONENT_GOVERNMENTS, "unexplained")
+PATH_NAMES: Final = {"H1": "common threat", "H2": "the common ally"}
+# Posterior odds between two readings below which neither is favoured, and above which one
+# clearly is.
+_HARDLY, _CLEARLY = 3.0, 10.0
 
 
 def first_screen(inputs: ReportInputs) -> list[dict[str, Any]]:
-    """Return one record an episode for the first table."""
+    """Return one record an episode for the first table.
+
+    Returns
+    -------
+    list of dict
+        ``episode``, ``window``, ``baselines``, ``directions`` (text by path), ``shares`` (by
+        component ``median`` and ``interval``), ``lines`` (a dict for each hypothesis with
+        ``difference``, ``error``, ``flag``, ``verdict``, ``agreeing``).
+    """
     records = []
-    for name in inputs.spec.episodes:
+    for name, episode in inputs.spec.episodes.items():
         part = inputs.episodes[inputs.episodes["episode"] == name]
-        shares = []
-        for component in _SHARES:
-            rows = part[part["quantity"] == f"share_{component}"]
-            shares.append({
-                "component": component, "low": rows["q50"].min(), "high": rows["q50"].max(),
-                "q05": rows["q05"].min(), "q95": rows["q95"].max()})
         records.append({
-            "episode": name,
-            "window": " to ".join(inputs.spec.episodes[name].window),
-            "directions": [_range(part, f"direction_{path}") for path in c.PATHS],
-            "shares": shares,
-            "evidence": [_evidence(inputs.evidence, name, hypothesis) for hypothesis in PATH_OF],
-            "verdicts": [_verdict(inputs.verdicts, name, hypothesis) for hypothesis in PATH_OF]})
+            "episode": name, "window": wording.window(episode.window),
+            "baselines": list(episode.baselines),
+            "directions": {path: _directions(part, path) for path in c.PATHS},
+            "shares": {component: _share(part, component) for component in SHARES},
+            "lines": [_line(inputs, name, hypothesis) for hypothesis in PATH_NAMES]})
     return records
 
 
-def _range(part: pd.DataFrame, quantity: str) -> dict[str, float]:
-    found = part[part["quantity"] == quantity]["probability"]
-    return {"low": float(found.min()), "high": float(found.max())}
+def _directions(part: pd.DataFrame, path: str) -> str:
+    found = part.loc[part["quantity"] == f"direction_{path}", "probability"]
+    return wording.span(wording.probability(found.min()), wording.probability(found.max()))
 
 
-def _evidence(table: pd.DataFrame, episode: str, hypothesis: str) -> dict[str, Any]:
-    row = table[(table["episode"] == episode) & (table["hypothesis"] == hypothesis)].iloc[0]
-    return {"hypothesis": hypothesis, "difference": float(row["difference"]),
-            "error": float(row["difference_se"]),
-            "decibans": float(row["difference"]) * 10 / np.log(10), "flag": str(row["flag"])}
+def _share(part: pd.DataFrame, component: str) -> dict[str, str]:
+    rows = part[part["quantity"] == f"share_{component}"]
+    return {"median": wording.span(wording.percent(rows["q50"].min()),
+                                   wording.percent(rows["q50"].max())),
+            "interval": wording.interval(wording.percent(rows["q05"].min(), unit=False),
+                                         wording.percent(rows["q95"].max(), unit=False))}
 
 
-def _verdict(table: pd.DataFrame, episode: str, hypothesis: str) -> dict[str, Any]:
-    row = table[(table["episode"] == episode) & (table["hypothesis"] == hypothesis)].iloc[0]
-    share = row["specification_share"]
-    return {"hypothesis": hypothesis, "verdict": str(row["verdict"]), "reason": str(row["reason"]),
-            "share": "not yet computed" if pd.isna(share) else f"{share:.0%}"}
+def _line(inputs: ReportInputs, episode: str, hypothesis: str) -> dict[str, str]:
+    found = _row(inputs.evidence, episode, hypothesis)
+    verdict = _row(inputs.verdicts, episode, hypothesis)
+    agreeing = verdict["specification_share"]
+    return {"hypothesis": hypothesis,
+            "difference": wording.number(found["difference"], signed=True),
+            "error": _error(float(found["difference_se"])),
+            "flag": str(found["flag"]) if pd.notna(found["flag"]) else "",
+            "verdict": str(verdict["verdict"]), "reason": str(verdict["reason"]),
+            "agreeing": NOT_YET if pd.isna(agreeing) else wording.percent(agreeing)}
 
 
-def sentences(inputs: ReportInputs) -> list[str]:
-    """Return one plain sentence for each episode and hypothesis."""
-    names = {"H1": "common threat (H1)", "H2": "the common ally (H2)"}
+def _error(value: float) -> str:
+    """Return a Monte Carlo error; one that would round away is said to be small, not zero."""
+    return "<0.01" if 0 < value < 0.005 else wording.number(value)
+
+
+def flags(inputs: ReportInputs) -> dict[str, str]:
+    """Return what is flagged in the first table, with the cells it belongs to."""
+    found: dict[str, list[str]] = {}
+    for row in first_screen(inputs):
+        for line in row["lines"]:
+            if line["flag"]:
+                found.setdefault(line["flag"], []).append(f"{row['episode']} {line['hypothesis']}")
+    return {flag: ", ".join(cells) for flag, cells in found.items()}
+
+
+def _row(table: pd.DataFrame, episode: str, hypothesis: str) -> pd.Series:
+    chosen = table[(table["episode"] == episode) & (table["hypothesis"] == hypothesis)]
+    if "unit" in table:
+        chosen = chosen[chosen["unit"] == "leave_episode_out"]
+    if len(chosen) != 1:
+        raise ValueError(f"{len(chosen)} rows for episode {episode!r} and hypothesis "
+                         f"{hypothesis!r}; allowed is exactly one")
+    return chosen.iloc[0]
+
+
+def sentences(inputs: ReportInputs) -> list[dict[str, str]]:
+    """Return one plain sentence for each episode and hypothesis.
+
+    Returns
+    -------
+    list of dict
+        ``subject``, ``verdict`` and ``text``, to be read as "subject: verdict; text".
+    """
     found = []
-    for row in inputs.verdicts.itertuples():
-        factor = np.exp(row.log_bayes_factor)
-        found.append(
-            f"{str(row.episode).capitalize()}: support for {names[str(row.hypothesis)]} is "
-            f"{row.verdict}. The drivers moved as it predicts with probability at least "
-            f"{row.direction_probability:.2f}; its median share of the change is at least "
-            f"{row.contribution_share:.0%}; the held-out observations are {factor:.2f} times as "
-            f"probable under it as without it ({row.reason}).")
+    for episode, about in inputs.spec.episodes.items():
+        few = len(about.baselines)
+        where = f" at the least favourable of {few} baselines" if few > 1 else ""
+        for hypothesis, name in PATH_NAMES.items():
+            row = _row(inputs.verdicts, episode, hypothesis)
+            path = " and ".join(inputs.spec.hypotheses[hypothesis].paths)
+            found.append({
+                "subject": f"{episode.capitalize()}, {name} ({hypothesis})",
+                "verdict": str(row["verdict"]),
+                "text": f"{path} moved as predicted with probability "
+                        f"{wording.probability(row['direction_probability'])} and its share of "
+                        f"the change is {wording.percent(row['contribution_share'])} (median), "
+                        f"both{where}, and the held-out observations "
+                        f"{_favour(float(row['log_bayes_factor']), hypothesis)} "
+                        f"({row['reason']})."})
     return found
 
 
+def _favour(log_bayes_factor: float, hypothesis: str) -> str:
+    better, worse = (hypothesis, "HX") if log_bayes_factor >= 0 else ("HX", hypothesis)
+    odds = np.exp(abs(log_bayes_factor))
+    return f"favour {better} over {worse} by {odds:.2f} to 1"
+
+
+def ally(inputs: ReportInputs) -> dict[str, Any]:
+    """Return which reading of the ally the signs of its coefficients favour.
+
+    Returns
+    -------
+    dict
+        ``sentence`` and ``rows`` (the readings with their probabilities).
+    """
+    draws = inputs.coefficients.sel({c.DIM_COEFFICIENT: c.BETA_CREDIBILITY}).to_numpy()
+    rows = inputs.readings.to_dict("records")
+    readings = sorted((row for row in rows if c.CREDIBILITY in str(row["region"])),
+                      key=lambda row: -row["posterior"])
+    sentence = ("The coefficient of the ally's credibility is positive with probability "
+                f"{wording.probability(float((draws > 0).mean()))}")
+    if len(readings) >= 2:
+        first, second = readings[:2]
+        odds = (first["posterior"] / second["posterior"] if second["posterior"] > 0 else np.inf)
+        shown = f"{odds:.1f} to 1" if odds < 100 else "more than 100 to 1"
+        named = f"{first['reading']} over {second['reading']}"
+        if odds < _HARDLY:
+            sentence += (f"; the signs favour neither reading: odds of {shown} for {named}")
+        else:
+            verb = "favour" if odds >= _CLEARLY else "lean to"
+            sentence += f"; the signs {verb} {named}, by odds of {shown}"
+    return {"sentence": sentence + ".", "rows": rows}
+
+
 def observations_in_windows(inputs: ReportInputs) -> list[dict[str, Any]]:
-    """Return how many observations each latent has in each episode's window."""
+    """Return how many observations, of how many indicators, each latent has in each window."""
     records = []
     rows = inputs.panel.rows
     for name, episode in inputs.spec.episodes.items():
         window = inputs.panel.window(episode.window)
         inside = rows[(rows["start_month"] < window.stop) & (rows["end_month"] >= window.start)]
-        counts = inside["latent"].value_counts()
-        records.append({"episode": name,
-                        "counts": {latent: int(counts.get(latent, 0)) for latent in c.LATENTS}})
+        counts = {latent: (int((inside["latent"] == latent).sum()),
+                           inside.loc[inside["latent"] == latent, "indicator"].nunique())
+                  for latent in c.LATENTS}
+        records.append({"episode": name, "counts": counts})
     return records
 
 
 def caveat(inputs: ReportInputs) -> str:
     """Return the one caveat that every reader needs, with its numbers."""
-    rows = inputs.readings
-    spread = inputs.full.posterior[c.VAR_COEFFICIENT].std(("chain", "draw")).to_numpy()
+    spread = inputs.coefficients.std(("chain", "draw")).to_numpy()
     prior = inputs.spec.priors.coefficient.sd
     return (f"One pair of states over {len(inputs.panel.time)} months says little about general "
-            f"effects: the coefficients' posterior standard deviations are {spread.min():.2f} to "
-            f"{spread.max():.2f} where the prior's is {prior:.2f}, and no reading of the ally has "
-            f"more than {rows['posterior'].max():.2f} posterior probability (prior 0.25). Fear of "
-            "entrapment is not measured.")
+            f"effects: the posterior standard deviations of the four coefficients are "
+            f"{wording.span(wording.number(spread.min()), wording.number(spread.max()))} where "
+            f"the prior's is {wording.number(prior)}. Fear of entrapment is not measured.")

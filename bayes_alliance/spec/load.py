@@ -4,7 +4,6 @@ Invariant: a file that loads has no key the package does not know; its hash depe
 says, not on its layout or comments.
 """
 
-import difflib
 import hashlib
 import json
 import tomllib
@@ -13,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from bayes_alliance.exceptions import Fault, SpecError
+from bayes_alliance.exceptions import Fault, SpecError, did_you_mean
 from bayes_alliance.spec.schema import ModelSpec
 from bayes_alliance.spec.shipped import find_model
 
@@ -75,8 +74,7 @@ def _fault(item: Any, file: str) -> Fault:
     if item["type"] == "extra_forbidden":
         *parents, key = item["loc"]
         allowed = _allowed_keys(tuple(str(part) for part in parents))
-        near = difflib.get_close_matches(str(key), allowed, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(str(key), allowed)
         return Fault(file, place, f"unknown key {str(key)!r}{hint}", ", ".join(allowed))
     if item["type"] == "missing":
         return Fault(file, place, "this key is missing")

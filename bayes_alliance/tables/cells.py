@@ -6,7 +6,6 @@ cell that is refused is named by file, line and column.
 
 import csv
 import datetime as dt
-import difflib
 import io
 import math
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bayes_alliance.exceptions import Fault
+from bayes_alliance.exceptions import Fault, did_you_mean
 from bayes_alliance.tables.schema import TABLES, Column
 
 __all__ = ["LINE", "read_table"]
@@ -98,8 +97,7 @@ def _check_header(header: list[str], columns: tuple[Column, ...], name: str) -> 
     faults = []
     unknown = [title for title in header if title not in known]
     for title in unknown:
-        near = difflib.get_close_matches(title, known, n=1, cutoff=0.6)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(title, known)
         faults.append(Fault(name, "header", f"unknown column {title!r}{hint}", ", ".join(known)))
     faults += [Fault(name, "header", f"column {title!r} is missing", ", ".join(known))
                for title in known if title not in header]
@@ -120,8 +118,7 @@ def _cell(text: str, column: Column, name: str, number: int, faults: list[Fault]
     if column.kind == "word":
         if text in column.words:
             return text
-        near = difflib.get_close_matches(text, column.words, n=1, cutoff=0.6)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(text, column.words)
         faults.append(Fault(name, where, f"unknown word {text!r}{hint}", ", ".join(column.words)))
         return ""
     if column.kind == "date":

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_alliance.constants import COHESION
-from bayes_alliance.exceptions import Fault
+from bayes_alliance.exceptions import Fault, did_you_mean
 from bayes_alliance.spec import FAMILIES, TRANSFORMS
 from bayes_alliance.tables.cells import LINE
 from bayes_alliance.tables.notation import parse_list, parse_masks, parse_mode_changes
@@ -147,15 +147,12 @@ def _check_duplicates(table: pd.DataFrame, name: str, keys: list[str]) -> list[F
 
 
 def _check_values(observations: pd.DataFrame, indicators: pd.DataFrame) -> list[Fault]:
-    import difflib
-
     known = {row.indicator: row for row in indicators.itertuples()}
     faults = []
     for row in observations.itertuples():
         about = known.get(row.indicator)
         if about is None:
-            near = difflib.get_close_matches(str(row.indicator), list(known), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(str(row.indicator), known)
             faults.append(_fault(_OBSERVATIONS, row, "indicator",
                                  f"unknown indicator {row.indicator!r}{hint}",
                                  f"an indicator of {_INDICATORS}"))

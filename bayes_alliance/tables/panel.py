@@ -4,7 +4,6 @@ Invariant: a row is one published figure; nothing is filled in, averaged over ga
 interpolated, and every row that is not used stands in ``excluded`` with its reason.
 """
 
-import difflib
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_alliance.constants import COHESION, LATENTS
-from bayes_alliance.exceptions import DataError, Fault
+from bayes_alliance.exceptions import DataError, Fault, did_you_mean
 from bayes_alliance.spec import FAMILIES, TRANSFORMS, ModelSpec
 from bayes_alliance.spec.schema import DriverSpec
 from bayes_alliance.tables.notation import parse_list, parse_masks, parse_mode_changes
@@ -128,10 +127,9 @@ def _indicators(dataset: Dataset, spec: ModelSpec, faults: list[Fault]) -> pd.Da
     for latent in LATENTS:
         for name in spec.latents[latent].indicators:
             if name not in table.index:
-                near = difflib.get_close_matches(name, list(table.index), n=1)
+                hint = did_you_mean(name, table.index)
                 faults.append(Fault("indicators.csv", "indicator", f"the model names {name!r}, "
-                                    f"which {dataset.name} lacks",
-                                    f"for example {near[0]!r}" if near else "a known indicator"))
+                                    f"which {dataset.name} lacks{hint}", "a known indicator"))
                 continue
             chosen.append(name)
             row = table.loc[name]

@@ -51,7 +51,7 @@ def test_an_acting_head_continues_the_government(panel):
 
 @pytest.mark.parametrize("text", ["2020-13..2021-01=x", "2021-01..2020-01=x", "2020-01=x", "x"])
 def test_a_wrong_mask_is_refused(text):
-    with pytest.raises(ValueError, match="mask|ends before"):
+    with pytest.raises(ValueError, match=r"mask|ends before"):
         parse_masks(text)
 
 

@@ -1,0 +1,189 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayes_alliance import constants as c
+from bayes_alliance.exceptions import NotFittedError
+from bayes_alliance.hypotheses import (
+    compare_episodes,
+    components,
+    judge,
+    leave_episode_out,
+    log_density_at_zero,
+    readings,
+)
+from bayes_alliance.hypotheses.evidence import full_conditional
+from bayes_alliance.hypotheses.paths import persistence, regressors
+
+
+@pytest.fixture(scope="module")
+def episodes(reference, full):
+    return compare_episodes(reference, full)
+
+
+@pytest.fixture(scope="module")
+def evidence(full, without):
+    return leave_episode_out(full, without)
+
+
+def test_components_sum_to_cohesion_in_every_draw_and_month(full):
+    total = components(full).sum(c.DIM_COMPONENT)
+    assert np.abs(total - full.posterior[c.COHESION]).max() < 1e-9
+
+
+def test_contributions_sum_to_the_change(episodes):
+    data = episodes.data
+    difference = data["contribution"].sum(c.DIM_COMPONENT) - data["change"]
+    assert np.abs(difference).max() < 1e-9
+
+
+def test_every_episode_and_baseline_has_every_quantity(episodes, spec):
+    counts = episodes.table.groupby(["episode", "baseline"]).size()
+    assert len(counts) == sum(len(one.baselines) for one in spec.episodes.values())
+    assert counts.nunique() == 1
+    quantities = set(episodes.table["quantity"])
+    assert {"direction_threat", "direction_credibility_rok", "change", "contribution_threat",
+            "share_unexplained", "counterfactual_credibility"} <= quantities
+    named = episodes.table["probability"]
+    assert ((named >= 0) & (named <= 1)).all()
+
+
+def test_directions_come_from_the_reference_and_contributions_from_h12(episodes):
+    table = episodes.table
+    assert (table[table["quantity"].str.startswith("direction")]["hypothesis"] == "HX").all()
+    assert (table[table["quantity"].str.startswith("contrib")]["hypothesis"] == "H12").all()
+
+
+def test_a_path_that_is_switched_off_contributes_nothing(reference):
+    split = components(reference)
+    for path in c.PATHS:
+        assert np.abs(split.sel({c.DIM_COMPONENT: path})).max() == 0
+
+
+def test_a_path_held_where_it_was_changes_nothing(full, episodes):
+    # With the coefficients at zero the counterfactual equals the change.
+    still = replace(full, posterior=full.posterior.assign(
+        {c.VAR_COEFFICIENT: full.posterior[c.VAR_COEFFICIENT] * 0}))
+    table = compare_episodes(full, still).table.set_index(["episode", "baseline", "quantity"])
+    for path in c.PATHS:
+        both = [table.xs(name, level="quantity")["mean"]
+                for name in ("change", f"counterfactual_{path}")]
+        assert np.allclose(*both)
+
+
+@pytest.mark.parametrize("response", ["adjustment", "level"])
+@pytest.mark.parametrize("innovations", ["normal", "student_t"])
+def test_the_full_conditional_is_the_one_of_a_gaussian_regression(full, response, innovations):
+    head = full.spec.model.model_copy(update={"response": response, "innovations": innovations})
+    fit = replace(full, spec=full.spec.model_copy(update={"model": head}))
+    mean, precision = full_conditional(fit)
+    assert mean.shape == (*full.posterior[c.COHESION].shape[:2], 4)
+    assert (np.linalg.eigvalsh(precision) > 0).all()
+    if innovations == "normal":
+        # One draw by hand, by least squares on whitened rows with the prior as four more rows.
+        phi, design = persistence(fit)[0, 0], regressors(fit)[0, 0]
+        eta = fit.posterior[c.COHESION].to_numpy()[0, 0]
+        split = components(replace(full, hypothesis="HX"))
+        values = full.posterior
+        rest = (values[c.VAR_RIVAL_EFFECT].to_numpy()[0, 0] @ full.panel.rivals.to_numpy().T)
+        labels = [str(label) for label in values[c.DIM_GOVERNMENT].to_numpy()]
+        effect = values[c.VAR_GOVERNMENT_EFFECT].to_numpy()[0, 0]
+        for member in full.panel.members:
+            rest = rest + np.array([effect[labels.index(f"{member}:{label}")]
+                                    for label in full.panel.governments[member]])
+        assert split is not None
+        rows, outcome = [design[:, 0]], [eta[0] - rest[0]]
+        for t in range(1, len(eta)):
+            if response == "adjustment":
+                row = (1 - phi) * design[:, t]
+                value = eta[t] - phi * eta[t - 1] - (1 - phi) * rest[t]
+            else:
+                row = design[:, t] - phi * design[:, t - 1]
+                value = (eta[t] - rest[t]) - phi * (eta[t - 1] - rest[t - 1])
+            rows.append(row / np.sqrt(1 - phi**2))
+            outcome.append(value / np.sqrt(1 - phi**2))
+        matrix = np.vstack([*rows, np.eye(4) / full.spec.priors.coefficient.sd])
+        target = np.concatenate([outcome, np.zeros(4)])
+        assert mean[0, 0] == pytest.approx(np.linalg.lstsq(matrix, target, rcond=None)[0],
+                                           rel=1e-6, abs=1e-8)
+
+
+def test_savage_dickey_is_exact_where_the_posterior_is_known(full):
+    """With cohesion and drivers fixed, the average of one full conditional is the posterior."""
+    posterior = full.posterior.copy(deep=True)
+    for name in posterior.data_vars:
+        array = posterior[name].transpose("chain", "draw", ...)
+        fixed = np.broadcast_to(array.to_numpy()[:1, :1], array.shape)
+        posterior[name] = (array.dims, fixed.copy())
+    fit = replace(full, posterior=posterior)
+    mean, precision = full_conditional(fit)
+    covariance = np.linalg.inv(precision[0, 0])
+    from scipy.stats import multivariate_normal as mvn
+
+    for which in ((0, 1, 2, 3), (0, 1), (2, 3)):
+        index = list(which)
+        law = mvn(mean[0, 0][index], covariance[np.ix_(index, index)])
+        exact = law.logpdf(np.zeros(len(index)))
+        value, error = log_density_at_zero(fit, which)
+        assert value == pytest.approx(exact, abs=0.01)
+        assert error == pytest.approx(0, abs=1e-6) or np.isnan(error)
+
+
+def test_evidence_needs_h12_and_covers_every_hypothesis(evidence, reference):
+    table = evidence.table
+    assert set(table["hypothesis"]) == {"HX", "H1", "H2", "H12"}
+    assert (table[table["hypothesis"] == "HX"]["difference"] == 0).all()
+    assert np.isfinite(table["difference"]).all()
+    with pytest.raises(NotFittedError, match="H12"):
+        log_density_at_zero(reference, (0, 1))
+
+
+def test_without_held_out_rows_the_difference_is_zero(full):
+    table = leave_episode_out(full, {"nothing": full}).table
+    assert np.abs(table["difference"]).max() < 1e-12
+
+
+def test_readings_are_regions_of_the_coefficients(full):
+    table = readings(full).set_index("reading")
+    draws = full.posterior[c.VAR_COEFFICIENT].to_numpy().reshape(-1, 4)
+    inside = ((draws[:, 2] < 0) & (draws[:, 3] > 0)).mean()
+    assert table.loc["abandonment (Cha)", "posterior"] == pytest.approx(inside)
+
+
+def table_for(direction, contribution, share):
+    rows = []
+    for episode in ("friction", "cohesion"):
+        for path in c.PATHS:
+            rows += [(episode, "b", "HX", f"direction_{path}", np.nan, direction),
+                     (episode, "b", "H12", f"contribution_{path}", np.nan, contribution),
+                     (episode, "b", "H12", f"share_{path}", share, contribution)]
+    return pd.DataFrame(rows, columns=["episode", "baseline", "hypothesis", "quantity", "q50",
+                                       "probability"])
+
+
+def evidence_for(difference):
+    return pd.DataFrame([(hypothesis, episode, "leave_episode_out", difference, 0.01)
+                         for hypothesis in ("H1", "H2") for episode in ("friction", "cohesion")],
+                        columns=["hypothesis", "episode", "unit", "difference", "difference_se"])
+
+
+@pytest.mark.parametrize(("direction", "contribution", "share", "difference", "agreed", "verdict"),
+                         [(0.95, 0.95, 0.4, 2.0, 0.9, "supported"),
+                          (0.95, 0.95, 0.4, 2.0, 0.7, "inconclusive"),
+                          (0.95, 0.95, 0.4, 2.0, None, "inconclusive"),
+                          (0.85, 0.95, 0.4, 2.0, 0.9, "inconclusive"),
+                          (0.95, 0.85, 0.4, 2.0, 0.9, "inconclusive"),
+                          (0.95, 0.95, 0.2, 2.0, 0.9, "inconclusive"),
+                          (0.95, 0.95, 0.4, 1.0, 0.9, "inconclusive"),
+                          (0.05, 0.05, -0.4, -2.0, 0.9, "contradicted")])
+def test_verdicts_follow_the_thresholds(spec, direction, contribution, share, difference, agreed,
+                                        verdict):
+    shares = None if agreed is None else {(episode, hypothesis): agreed
+                                          for episode in spec.episodes
+                                          for hypothesis in ("H1", "H2")}
+    found = judge(spec, table_for(direction, contribution, share), evidence_for(difference),
+                  shares)
+    assert (found.table["verdict"] == verdict).all()
+    assert (found.table["reason"] != "").all()

@@ -1,0 +1,220 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayes_alliance import plotting
+from bayes_alliance.report import summary, wording, write_report
+from bayes_alliance.report.figures import Picture, encode
+from bayes_alliance.report.page import render
+from tests.helpers.report_inputs import make_inputs, make_page
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return make_inputs()
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Pages without drawing: most tests look at words only."""
+    names = ("cohesion", "threat", "credibility", "contributions", "fan", "fans", "coverage",
+             "parameters", "ranks", "diagnostics", "predictive_threat", "predictive_credibility",
+             "predictive_cohesion")
+    blank = {name: Picture("data:,", "data:,", (1, 1), (1, 1), name) for name in names}
+    monkeypatch.setattr("bayes_alliance.report.page.pictures", lambda _: blank)
+
+
+def plain(text):
+    """Return the text of a page as a reader sees it."""
+    words = re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", text, flags=re.S))
+    return re.sub(r"\s+", " ", words.replace("&nbsp;", " "))
+
+
+def test_the_page_is_self_contained_and_small():
+    text = make_page()
+    assert len(text.encode()) < 2_500_000
+    assert text.startswith("<!DOCTYPE html>\n<html lang=\"en\">")
+    assert re.search(r'http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+                     r"img-src data:; style-src 'unsafe-inline'\"", text)
+    assert not re.search(r"<(script|link rel=\"stylesheet|iframe|object|embed)\b|@import|url\(",
+                         text)
+    assert not re.search(r" on[a-z]+=", text)
+    sources = re.findall(r'(?:src|srcset)="([^"]{0,22})', text)
+    assert len(sources) == 2 * 13
+    assert set(sources) == {"data:image/png;base64,"}
+
+
+def test_the_page_is_one_file_in_a_folder_that_is_made(tmp_path, inputs, no_figures):
+    page = write_report(inputs, tmp_path / "new")
+    assert page == tmp_path / "new" / "index.html"
+    assert [path.name for path in page.parent.iterdir()] == ["index.html"]
+
+
+def test_images_say_in_words_what_they_show_with_numbers(inputs):
+    text = make_page()
+    alts = re.findall(r'<img [^>]*alt="([^"]*)"', text)
+    assert len(alts) == 13
+    assert all(len(alt) > 40 and re.search(r"\d", alt) for alt in alts)
+    cohesion = inputs.states[inputs.states["latent"] == "cohesion"].set_index("time")["q50"]
+    assert wording.month(cohesion.idxmin()) in alts[0]
+    assert wording.number(cohesion.min(), signed=True) in alts[0]
+    assert all(re.search(r'width="\d+" height="\d+"', image)
+               for image in re.findall(r"<img [^>]*>", text))
+
+
+def test_the_same_results_give_the_same_bytes(inputs):
+    again, size = encode(plotting.plot_states(inputs.states, inputs.panel, inputs.spec),
+                         plotting.WIDE)
+    assert f'src="{again}" width="{size[0]}" height="{size[1]}"' in make_page()
+
+
+def test_headings_captions_and_scopes_are_in_order():
+    text = make_page()
+    levels = [int(level) for level in re.findall(r"<h(\d)", text)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    tables = re.findall(r"<table.*?</table>", text, flags=re.S)
+    assert len(tables) >= 12
+    assert all("<caption>" in table for table in tables)
+    assert "<th>" not in text
+    anchors = set(re.findall(r'href="#([^"]*)"', text))
+    assert anchors <= set(re.findall(r'id="([^"]*)"', text))
+
+
+def test_the_first_table_says_what_the_results_say(inputs):
+    rows = summary.first_screen(inputs)
+    assert [row["episode"] for row in rows] == ["friction", "cohesion"]
+    words = plain(make_page().split("Episode by episode")[0])
+    for row in rows:
+        part = inputs.episodes[inputs.episodes["episode"] == row["episode"]]
+        for path in ("threat", "credibility"):
+            found = part.loc[part["quantity"] == f"direction_{path}", "probability"]
+            assert row["directions"][path] == f"{found.min():.2f}–{found.max():.2f}"
+            assert row["directions"][path] in words
+        for component in summary.SHARES:
+            share = part[part["quantity"] == f"share_{component}"]
+            assert wording.percent(share["q50"].min(), unit=False) in row["shares"][component][
+                "median"]
+            assert wording.percent(share["q95"].max(), unit=False) in row["shares"][component][
+                "interval"]
+        for line in row["lines"]:
+            assert f"{line['hypothesis']} {line['difference']} ± {line['error']}" in words
+            assert f"{line['hypothesis']} {line['verdict']}" in words
+    assert [line["agreeing"] for row in rows for line in row["lines"]] == [
+        "85%", "85%", "not yet computed", "not yet computed"]
+
+
+def test_no_result_is_written_in_a_template(inputs, no_figures):
+    other = make_inputs(seed=7)
+    verdicts = other.verdicts.assign(verdict="inconclusive", reason="another",
+                                     specification_share=np.nan)
+    before, after = plain(render(inputs)), plain(render(replace(other, verdicts=verdicts)))
+    for row in inputs.evidence[inputs.evidence["hypothesis"].isin(["H1", "H2"])].itertuples():
+        shown = wording.number(row.difference, signed=True)
+        assert shown in before
+    first = after.split("Episode by episode")[0]
+    assert "supported" not in first
+    assert "contradicted" not in first
+    assert "made-up reason" not in after
+
+
+def test_sentences_name_the_least_favourable_baseline(inputs):
+    found = summary.sentences(inputs)
+    assert len(found) == 4
+    assert found[0] == {
+        "subject": "Friction, common threat (H1)", "verdict": "inconclusive",
+        "text": "threat moved as predicted with probability 0.42 and its share of the change is "
+                "7% (median), both at the least favourable of 3 baselines, and the held-out "
+                "observations favour H1 over HX by 1.12 to 1 (not met: evidence; made-up "
+                "reason)."}
+    assert "favour HX over H2 by 1.09 to 1" in found[1]["text"]
+
+
+@pytest.mark.parametrize(("posterior", "said"), [
+    ((0.30, 0.28), "favour neither reading"), ((0.60, 0.12), "lean to H2 common ally (Hwang)"),
+    ((0.01, 0.80), "favour abandonment (Cha) over H2 common ally (Hwang), by odds of 80.0 to 1"),
+    ((0.0, 0.50), "more than 100 to 1")])
+def test_the_reading_of_the_ally_follows_its_odds(inputs, posterior, said):
+    readings = inputs.readings.assign(posterior=[0.9, *posterior])
+    found = summary.ally(replace(inputs, readings=readings))
+    assert said in found["sentence"]
+    beta = inputs.coefficients.sel(path_coefficient="beta_credibility")
+    assert f"positive with probability {float((beta > 0).mean()):.2f}" in found["sentence"]
+    assert "common threat" not in found["sentence"]
+
+
+def test_observations_are_counted_where_their_period_touches_the_window(inputs):
+    rows = inputs.panel.rows.iloc[:4].assign(
+        latent="cohesion", indicator=["a", "a", "b", "c"],
+        start_month=[168, 177, 192, 178], end_month=[178, 177, 200, 191])
+    found = summary.observations_in_windows(
+        replace(inputs, panel=replace(inputs.panel, rows=rows)))
+    # Friction runs over positions 178 to 191.
+    assert found[0]["counts"] == {"threat": (0, 0), "credibility": (0, 0), "cohesion": (2, 2)}
+
+
+def test_a_monte_carlo_error_that_rounds_away_is_not_zero(inputs):
+    evidence = inputs.evidence.assign(difference_se=0.001)
+    rows = summary.first_screen(replace(inputs, evidence=evidence))
+    assert rows[0]["lines"][0]["error"] == "<0.01"
+
+
+def test_a_flag_stands_beside_its_number(inputs, no_figures):
+    evidence = inputs.evidence.copy()
+    flagged = evidence["hypothesis"] == "H1"
+    evidence.loc[flagged, "flag"] = "made-up flag"
+    words = plain(render(replace(inputs, evidence=evidence)))
+    assert words.count("made-up flag.") == 1
+    assert "* friction H1, cohesion H1: made-up flag." in words
+    assert "made-up flag" not in plain(render(inputs))
+
+
+def test_a_missing_or_double_result_is_named(inputs):
+    with pytest.raises(ValueError, match="0 rows for episode 'friction' and hypothesis 'H1'"):
+        summary.first_screen(replace(inputs, verdicts=inputs.verdicts.iloc[1:]))
+    with pytest.raises(ValueError, match="2 rows"):
+        summary.first_screen(replace(inputs, evidence=pd.concat([inputs.evidence] * 2)))
+
+
+def test_text_from_tables_is_escaped_and_bad_addresses_are_no_links(inputs, no_figures):
+    evil = '"><script>alert(1)</script>'
+    indicators = inputs.panel.indicators.copy()
+    indicators["wording"] = evil
+    events = inputs.panel.events.copy()
+    events["event"], events["source"] = evil, "javascript:alert(1)"
+    verdicts = inputs.verdicts.assign(reason=evil)
+    spec = inputs.spec.model_copy(update={
+        "model": inputs.spec.model.model_copy(update={"title": evil})})
+    text = render(replace(inputs, spec=spec, verdicts=verdicts, panel=replace(
+        inputs.panel, indicators=indicators, events=events)))
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert not re.search(r'href="(?!#|https?://|data:,")', text)
+    assert 'href="https://example.org/a"' in text
+    assert ">javascript:alert(1)<" in text
+
+
+def test_a_failed_gate_and_a_failed_check_are_said(inputs, no_figures):
+    failed = replace(inputs.fits[1], passed=False, failures=("R-hat of made_up is 1.2",))
+    check = replace(inputs.prior_check, passed=False)
+    words = plain(render(replace(inputs, prior_check=check,
+                                 fits=(inputs.fits[0], failed, *inputs.fits[2:]))))
+    assert "HX did not pass its gate. R-hat of made_up is 1.2." in words
+    assert "This check did not pass." in words
+    assert "did not pass" not in plain(render(inputs))
+
+
+def test_sources_are_left_out_where_their_table_is_not_at_hand(inputs, no_figures):
+    assert "Sources and licences" in render(inputs)
+    assert "Sources and licences" not in render(replace(inputs, sources=pd.DataFrame()))
+
+
+def test_inputs_without_a_fit_or_with_foreign_dims_are_refused(inputs):
+    with pytest.raises(ValueError, match="fits is empty"):
+        replace(inputs, fits=())
+    with pytest.raises(ValueError, match="allowed: chain, draw, path_coefficient"):
+        replace(inputs, coefficients=inputs.coefficients.rename(draw="sample"))
