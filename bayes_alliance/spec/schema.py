@@ -4,14 +4,17 @@ Invariant: a :class:`ModelSpec` that exists is complete and consistent in itself
 nothing of PyMC and nothing of the data beyond the names it declares.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from bayes_alliance.constants import COHESION, HYPOTHESES, LATENTS
+from bayes_alliance.exceptions import did_you_mean
 from bayes_alliance.spec.priors import Priors
 
 __all__ = [
+    "AS_NOW",
+    "UNKNOWN_GOVERNMENT",
     "DirectionRule",
     "DriverSpec",
     "EpisodeSpec",
@@ -22,13 +25,19 @@ __all__ = [
     "ModelSpec",
     "RivalSpec",
     "SamplerSpec",
+    "ScenarioSpec",
     "VerdictSpec",
 ]
+
+AS_NOW: Final = "as_now"
+UNKNOWN_GOVERNMENT: Final = "unknown"
 
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Window = tuple[Month, Month]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LatentName = Literal["threat", "credibility", "cohesion"]
 Quantity = Literal["mean", "gap"]
 
@@ -148,6 +157,53 @@ class ForecastSpec(_Frozen):
     rate_months: Annotated[int, Field(ge=1)] = 24
 
 
+class ScenarioSpec(_Frozen):
+    """What a forecast takes for granted; whatever is not named goes on as now.
+
+    Attributes
+    ----------
+    title : str
+        One line for a reader.
+    administration : str, optional
+        Label of an administration of the patron that was in office within the panel: its effect
+        on credibility and the members' deviations from it hold in every future month.
+    driver_rates, rival_rates : dict of str to float
+        Events a year in place of the recent mean, spread evenly over the months. A rival that is
+        ``signed`` counts what strains less what eases, so its rate may be negative.
+    months : int, optional
+        For how many months the rates hold; afterwards the recent mean again. By default always.
+    governments : dict of str to str
+        Member to the label of a government of the panel, or ``"unknown"``: a new government,
+        whose effect is drawn from the population of governments.
+    """
+
+    title: Annotated[str, StringConstraints(min_length=1)]
+    administration: str | None = None
+    driver_rates: dict[str, Rate] = Field(default_factory=dict)
+    rival_rates: dict[str, Finite] = Field(default_factory=dict)
+    months: Annotated[int, Field(ge=1, le=60)] | None = None
+    governments: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.months is not None and not (self.driver_rates or self.rival_rates):
+            raise ValueError("months says how long rates hold, but no rate is given")
+        return self
+
+    def problems(self, model: "ModelSpec") -> list[str]:
+        """Return every name that the model does not declare, each with what is allowed."""
+        known = {"driver_rates": tuple(model.drivers), "rival_rates": tuple(model.rivals),
+                 "governments": model.model.members}
+        found = [f"{key} names {name!r}, which the model does not have"
+                 f"{did_you_mean(name, allowed)} (allowed: {', '.join(allowed) or 'none'})"
+                 for key, allowed in known.items()
+                 for name in getattr(self, key) if name not in allowed]
+        found += [f"rival_rates.{name} is {rate:g}, but {name} is not signed (allowed: at least 0)"
+                  for name, rate in self.rival_rates.items()
+                  if rate < 0 and name in model.rivals and not model.rivals[name].signed]
+        return found
+
+
 class ModelSpec(_Frozen):
     """A whole model file.
 
@@ -163,6 +219,8 @@ class ModelSpec(_Frozen):
         `H0`, `HX`, `H1`, `H2` and `H12`.
     episodes : dict of str to EpisodeSpec
         The windows to explain.
+    scenarios : dict of str to ScenarioSpec
+        Scenarios of forecasts beside ``as_now``, which every model has.
     """
 
     model: ModelHead
@@ -175,6 +233,7 @@ class ModelSpec(_Frozen):
     verdict: VerdictSpec
     sampler: SamplerSpec = Field(default_factory=SamplerSpec)
     forecast: ForecastSpec = Field(default_factory=ForecastSpec)
+    scenarios: dict[str, ScenarioSpec] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -203,6 +262,10 @@ class ModelSpec(_Frozen):
                 if window[0] < self.model.start or window[1] > self.model.end:
                     problems.append(f"episodes.{name}: {label} {window[0]}..{window[1]} is not "
                                     f"inside {self.model.start}..{self.model.end}")
+        if AS_NOW in self.scenarios:
+            problems.append(f"scenarios.{AS_NOW} is built in and cannot be declared")
+        problems += [f"scenarios.{name}: {problem}" for name, scenario in self.scenarios.items()
+                     for problem in scenario.problems(self)]
         if problems:
             raise ValueError("; ".join(problems))
         return self
