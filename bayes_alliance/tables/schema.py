@@ -74,6 +74,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         Column("date", "date"), _word("precision", "day", "month"), Column("kind"),
         Column("actor"), Column("target"), _word("sign", "-1", "0", "1"),
         _word("role", "driver", "shown"), Column("event"), Column("source"),
+        _optional("note"),
     ),
     "event_coverage.csv": (
         Column("kind"), Column("year", "integer"), Column("searched_in"), _optional("note"),

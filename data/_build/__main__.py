@@ -18,7 +18,8 @@ import credibility
 import events
 import provenance
 import threat
-from common import COLUMNS, Sources, read_pollsters, write_table
+from common import COLUMNS, Sources, write_table
+from surveys import read_pollsters
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

@@ -5,7 +5,9 @@ import datetime as dt
 import io
 import math
 
-from common import END, START, Pollster, Sources, Tables, month_period, number, poll_row
+from citations import cite, flags
+from common import END, START, Sources, Tables, month_period, number
+from surveys import Pollster, poll_row
 
 JNTO = "cohesion/jnto_arrivals_japan_by_market_monthly.csv"
 KTO = "cohesion/kto_arrivals_korea_selected_monthly_201001_202012.csv"
@@ -16,6 +18,8 @@ YOMIURI = "cohesion/yomiuri_hankook_relations_trust.csv"
 GENRON = "cohesion/genron_eai_mutual_impressions.csv"
 ICEWS = "cohesion/icews_directed_dyad_year_2002_2014_JPN_KOR_PRK_USA_CHN.csv"
 RATES = "cohesion/fx_monthly_vs_usd.csv"
+# How the source tables name a public and the other one.
+PUBLICS = {"japan": {"own": "jp", "other": "kr"}, "rok": {"own": "kr", "other": "jp"}}
 FILES = (JNTO, KTO, MOJ, MOJ_OVERLAP, CABINET, YOMIURI, GENRON, ICEWS, RATES)
 
 
@@ -24,10 +28,14 @@ def build(sources: Sources, pollsters: dict[str, Pollster]) -> Tables:
     tables = Tables()
     tables.observations += _travel_rok(sources) + _travel_japan(sources)
     tables.observations += _cabinet_office(sources, pollsters["cabinet_office"])
-    tables.observations += _pairs(sources, YOMIURI, pollsters["hankook_yomiuri"], "hankook_yomiuri", (
-        ("relations_good", "relations_bad", "rel_good", "rel_bad"),
-        ("trust", "distrust", "trust", "no_trust")))
-    tables.observations += _genron(sources, pollsters["eai_genron"])
+    tables.observations += _pairs(
+        sources, YOMIURI, pollsters["hankook_yomiuri"], "hankook_yomiuri", (
+            ("relations_good", "relations_bad", "{own}_rel_good", "{own}_rel_bad"),
+            ("trust", "distrust", "{own}_trust", "{own}_no_trust")))
+    tables.observations += _pairs(
+        sources, GENRON, pollsters["eai_genron"], "genron_eai", (
+            ("impression_good", "impression_bad", "{own}_good_of_{other}",
+             "{own}_bad_of_{other}"),))
     tables.observations += _icews(sources)
     tables.observations = [row for row in tables.observations if START <= row["start"] <= END]
     tables.covariates = _won(sources)
@@ -76,14 +84,14 @@ def splice_factor(text: str, arrivals: dict[str, float]) -> float:
 def _cabinet_office(sources: Sources, pollster: Pollster) -> list[dict]:
     rows = []
     for row in sources.rows(CABINET):
-        for key, stem in (("affinity", "affinity"), ("relations_good", "relations_good")):
+        # Other remarks of this table are about shares that are not used.
+        remark = row["note"] if "start dates" in row["note"] else ""
+        for key in ("affinity", "relations_good"):
             if row[f"{key}_pct"]:
-                basis = row[f"{key}_basis"]
-                note = "" if basis.startswith("direct") else f"derived in the source: {basis}"
                 rows.append(poll_row(
-                    f"cabinet_office_{stem}_japan", "japan", pollster,
-                    row["fieldwork"].split(" (")[0], float(row[f"{key}_pct"]),
-                    _address(row["source_seen"], "cabinet_office"), note=note))
+                    f"cabinet_office_{key}_japan", "japan", pollster, row["fieldwork"],
+                    float(row[f"{key}_pct"]), cite(row["source_seen"], "cabinet_office"),
+                    note=flags(f"{row[f'{key}_basis']} {remark}")))
     return rows
 
 
@@ -96,29 +104,21 @@ def _pairs(sources: Sources, file: str, pollster: Pollster, stem: str,
     rows = []
     for row in sources.rows(file):
         for good, bad, good_key, bad_key in items:
-            for prefix, member in (("jp", "japan"), ("kr", "rok")):
-                good_value, bad_value = row[f"{prefix}_{good_key}"], row[f"{prefix}_{bad_key}"]
-                value, name = (good_value, good) if good_value else (bad_value, bad)
+            for member, place in PUBLICS.items():
+                keys = [key.format(**place) for key in (good_key, bad_key)]
+                value, name = (row[keys[0]], good) if row[keys[0]] else (row[keys[1]], bad)
                 if value:
                     rows.append(poll_row(
-                        f"{stem}_{name}_{member}", member, pollster,
-                        row["fieldwork"].split(" (")[0], float(value),
-                        _address(row["source_seen"], pollster.name)))
+                        f"{stem}_{name}_{member}", member, pollster, row["fieldwork"],
+                        float(value), cite(row["source_seen"], pollster.name),
+                        note=flags(f"{row['basis']} {_remark(row['note'], member)}")))
     return rows
 
 
-def _genron(sources: Sources, pollster: Pollster) -> list[dict]:
-    rows = []
-    for row in sources.rows(GENRON):
-        for good_key, bad_key, member in (("jp_good_of_kr", "jp_bad_of_kr", "japan"),
-                                          ("kr_good_of_jp", "kr_bad_of_jp", "rok")):
-            value, name = ((row[good_key], "good") if row[good_key] else (row[bad_key], "bad"))
-            if value:
-                rows.append(poll_row(
-                    f"genron_eai_impression_{name}_{member}", member, pollster,
-                    row["fieldwork"].split(" (")[0], float(value),
-                    _address(row["source_seen"], "eai_genron")))
-    return rows
+def _remark(note: str, member: str) -> str:
+    """Return a table's remark unless it is on the other public's figure."""
+    other = {"rok": "for JP", "japan": "kr_good"}[member]
+    return "" if other in note else note
 
 
 def _icews(sources: Sources) -> list[dict]:
@@ -156,11 +156,3 @@ def _won(sources: Sources) -> list[dict]:
                          "value": number(value), "source": "fx", "note": ""})
     return rows
 
-
-def _address(text: str, fallback: str) -> str:
-    """Return the first web address that is not a forum copy, else the pollster's key."""
-    forums = ("5ch", "2ch", "yomi.tokyo", "2nn", "mimizun", "lavender", "theqoo", "enpedia")
-    for part in text.replace(";", " ").split():
-        if part.startswith("http") and not any(forum in part for forum in forums):
-            return part.strip("(),")
-    return fallback

@@ -1,18 +1,17 @@
 """Indicators of the credibility of the United States."""
 
 import datetime as dt
-import re
 from collections import Counter
 
-from common import END, START, Pollster, Sources, Tables, month_period, number, poll_row
+from citations import Citation, cite, flags
+from common import END, START, Sources, Tables, month_period, number
+from surveys import MEMBERS, PEW, Pollster, pew_sizes, poll_row
 
 QUOTED = "us/quoted_survey_values.csv"
-PEW = "us/pew_gas_opinion_country_year_2002_2023.csv"
 THREAT_POLLS = "threat/survey_threat_points.csv"
 TROOPS = "us/us_troops_jpn_kor_from_reports.csv"
 VISITS = "us/us_president_secstate_travel_korea_japan.csv"
 FILES = (QUOTED, PEW, THREAT_POLLS, TROOPS, VISITS)
-MEMBERS = {"KOR": "rok", "JPN": "japan"}
 
 SERIES = {
     "pew_conf_us_president": ("pew_confidence_president", "pew"),
@@ -29,34 +28,32 @@ MONTHS = {"March": 3, "June": 6, "September": 9, "December": 12}
 def build(sources: Sources, pollsters: dict[str, Pollster]) -> Tables:
     """Return the rows of every credibility indicator."""
     tables = Tables()
+    sizes = pew_sizes(sources)
     for row in sources.rows(QUOTED):
         if row["series"] in SERIES and row["public"] in MEMBERS:
             stem, pollster = SERIES[row["series"]]
             member = MEMBERS[row["public"]]
-            note = "derived in the source" if re.search("derived|inferred", row["note"]) else ""
             tables.observations.append(poll_row(
                 f"{stem}_{member}", member, pollsters[pollster], row["date"],
-                float(row["value"]), _source(pollster, row["url_or_path"]), note=note))
+                float(row["value"]), cite(row["url_or_path"], pollster),
+                sizes=sizes if pollster == "pew" else None, note=flags(row["note"])))
     for row in sources.rows(THREAT_POLLS):
         if row["series"] == "H2_chey_us_nuclear_deterrence":
             tables.observations.append(poll_row(
                 "chey_nuclear_deterrence_rok", "rok", pollsters["chey"], row["fieldwork"],
-                float(row["value_pct"]), _source("chey", row["seen_at"])))
-    tables.observations += _pew_favourable(sources, pollsters["pew"])
+                float(row["value_pct"]), cite(row["seen_at"], "chey"),
+                note=flags(f"{row['value_type']} {row['note']}")))
+    tables.observations += _pew_favourable(sources, pollsters["pew"], sizes)
     tables.observations += _troops(sources)
     tables.observations += _visits(sources)
     tables.observations = [row for row in tables.observations if START <= row["start"] <= END]
     return tables
 
 
-def _source(pollster: str, address: str) -> str:
-    return address.strip() if address.startswith("http") else pollster
-
-
-def _pew_favourable(sources: Sources, pew: Pollster) -> list[dict]:
+def _pew_favourable(sources: Sources, pew: Pollster,
+                    sizes: dict[tuple[str, int], float]) -> list[dict]:
     return [poll_row(f"pew_favourable_us_{MEMBERS[row['country']]}", MEMBERS[row["country"]], pew,
-                     row["year"], float(row["fav_pct"]), "pew", sample=float(row["n_eff"]),
-                     note="n: effective sample size")
+                     row["year"], float(row["fav_pct"]), Citation("pew"), sizes=sizes)
             for row in sources.rows(PEW)
             if row["item"] == "opi_USA" and row["country"] in MEMBERS]
 

@@ -8,26 +8,42 @@ from common import Sources
 MISSILES = "threat/nk_missile_tests_events.csv"
 PROVOCATIONS = "threat/csis_provocations.csv"
 FILES = (MISSILES, PROVOCATIONS)
-MEDIUM = {"MRBM", "IRBM", "ICBM", "SLV"}
+# Medium range and above: ballistic missiles by range class, space rockets and gliders. Sea-launched
+# ones have no range class in the database: the Pukguksong count, the short Hwasong-11S does not.
+MEDIUM = {"MRBM", "IRBM", "ICBM", "SLV", "HGV"}
+SEA_LAUNCHED = "SLBM"
+SHORT_SEA_LAUNCHED = {"hwasong-11s"}
+MEDIUM_RANGE, BELOW = "medium range and above", "below"
 FIRST = "1998-01-01"
 
 
 def build(sources: Sources, here: Path) -> tuple[list[dict], list[dict]]:
     """Return the rows of events.csv and of event_coverage.csv."""
-    events = _north_korea(sources)
+    events = [*_north_korea(sources), *hand_coded(here)]
+    return events, [*_coverage(), *_read(here / "trigger_coverage.csv")]
+
+
+def hand_coded(here: Path) -> list[dict]:
+    """Return the events whose sign a reader gave: triggers, and the events shown in figures."""
+    events = []
     for row in _read(here / "triggers.csv"):
-        # What the source is (report of the day, copy, court text) stays beside the hand table.
-        del row["source_note"]
         events.append({**row, "role": "driver"})
     for row in _read(here / "dyad_events.csv"):
         target = {"rok": "japan", "japan": "rok"}.get(row["actor"], "rok_japan")
         events.append({**row, "target": target, "role": "shown"})
-    return events, [*_coverage(), *_read(here / "trigger_coverage.csv")]
+    return events
 
 
 def _read(path: Path) -> list[dict]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def range_class(row: dict[str, str]) -> str:
+    """Return whether a missile of the database is of medium range or above, or below it."""
+    long = row["type"] in MEDIUM or (
+        row["type"] == SEA_LAUNCHED and row["missile"] not in SHORT_SEA_LAUNCHED)
+    return MEDIUM_RANGE if long else BELOW
 
 
 def _north_korea(sources: Sources) -> list[dict]:
@@ -36,13 +52,13 @@ def _north_korea(sources: Sources) -> list[dict]:
     overflights: set[str] = set()
     for row in sources.rows(MISSILES):
         day = row["date_local"]
-        launches.setdefault(day, set()).add(row["type"])
+        launches.setdefault(day, set()).add(range_class(row))
         if row["overflight_japan"] == "True":
             overflights.add(day)
     rows = []
     for day in sorted(launches):
         rows.append(_act(day, "missile_launch_day", "Day with at least one launch", "cns_missiles"))
-        if launches[day] & MEDIUM:
+        if MEDIUM_RANGE in launches[day]:
             rows.append(_act(day, "missile_medium_range_day",
                              "Launch of medium range or above, or of a space rocket",
                              "cns_missiles"))
@@ -58,7 +74,7 @@ def _north_korea(sources: Sources) -> list[dict]:
 def _act(day: str, kind: str, event: str, source: str) -> dict:
     return {"date": day, "precision": "day", "kind": kind, "actor": "north_korea",
             "target": "rok_japan", "sign": "0", "role": "driver", "event": event,
-            "source": source}
+            "source": source, "note": ""}
 
 
 def _coverage() -> list[dict]:

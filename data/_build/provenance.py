@@ -47,6 +47,8 @@ SOURCES = (
      "cite", ("cohesion/icews_directed_dyad_year_2002_2014_JPN_KOR_PRK_USA_CHN.csv",)),
     ("fx", "Monthly exchange rates against the US dollar", "", "PDDL", "open",
      ("cohesion/fx_monthly_vs_usd.csv",)),
+    ("mext", "Ministry of Education of Japan, results of textbook screening and guidelines",
+     "https://www.mext.go.jp", "published decisions", "press", ()),
     ("cns_missiles", "CNS/NTI North Korea Missile Test Database", "https://www.nti.org",
      "citation", "cite", ("threat/nk_missile_tests_events.csv",)),
     ("csis_provocations", "CSIS Beyond Parallel, North Korean provocations",

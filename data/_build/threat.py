@@ -2,11 +2,13 @@
 
 import datetime as dt
 
-from common import END, START, Pollster, Sources, Tables, month_period, number, poll_row
+from citations import cite, flags
+from common import END, START, Sources, Tables, month_period, number
+from surveys import MEMBERS, PEW, Pollster, pew_sizes, poll_row
 
 POLLS = "threat/survey_threat_points.csv"
 GPRNK = "threat/gprnk_monthly.csv"
-FILES = (POLLS, GPRNK)
+FILES = (POLLS, GPRNK, PEW)
 
 # Series of the source, and what they are here: indicator stem and pollster.
 SERIES = {
@@ -22,7 +24,6 @@ SERIES = {
     "yomiuri_gallup_military_threat": ("yomiuri_gallup_military_threat", "yomiuri_gallup"),
     "yomiuri_gallup_nknuke_threat": ("yomiuri_gallup_nuclear_threat", "yomiuri_gallup"),
 }
-MEMBERS = {"KOR": "rok", "JPN": "japan"}
 
 
 def build(sources: Sources, pollsters: dict[str, Pollster]) -> Tables:
@@ -36,23 +37,17 @@ def build(sources: Sources, pollsters: dict[str, Pollster]) -> Tables:
                 "indicator": "gprnk_threat_rok", "start": start, "end": end,
                 "value": number(float(row["threat"])), "n": "", "wave": "", "source": "gprnk",
                 "note": ""})
+    sizes = pew_sizes(sources)
     for row in sources.rows(POLLS):
         if row["series"] not in SERIES:
             continue
         stem, pollster = SERIES[row["series"]]
         member = MEMBERS[row["country"]]
-        # "2023 (published 2023-12-05)" is a year only: the fieldwork was in spring.
-        when = row["fieldwork"].split(" (")[0]
-        derived = "" if row["value_type"].startswith("direct") else (
-            f"derived in the source: {row['value_type']}")
         tables.observations.append(poll_row(
-            f"{stem}_{member}", member, pollsters[pollster], when, float(row["value_pct"]),
-            _source(pollster, row["seen_at"]), note=derived))
+            f"{stem}_{member}", member, pollsters[pollster], row["fieldwork"],
+            float(row["value_pct"]), cite(row["seen_at"], pollster),
+            sizes=sizes if pollster == "pew" else None,
+            note=flags(f"{row['value_type']} {row['note']}")))
     tables.observations = [row for row in tables.observations if START <= row["start"] <= END]
     return tables
 
-
-def _source(pollster: str, seen_at: str) -> str:
-    """Return the first web address in which the figure was read, else the pollster's key."""
-    first = seen_at.split()[0].strip("()") if seen_at else ""
-    return first if first.startswith("http") else pollster

@@ -5,13 +5,6 @@ import sys
 import pytest
 
 
-@pytest.fixture(scope="module")
-def builder(root):
-    sys.path.insert(0, str(root / "data" / "_build"))
-    yield
-    sys.path.remove(str(root / "data" / "_build"))
-
-
 def run(root, *arguments):
     return subprocess.run([sys.executable, str(root / "data" / "_build"), *arguments],
                           capture_output=True, text=True, check=False, timeout=120)
@@ -25,26 +18,9 @@ def test_without_its_sources_the_builder_names_what_it_lacks_and_writes_nothing(
     assert not out.exists()
 
 
-def test_the_tables_are_what_the_sources_give(root):
-    sources = root.parent / "shared" / "data"
-    if not sources.is_dir():
-        pytest.skip("the source tables are not beside this checkout; they are not redistributed")
+def test_the_tables_are_what_the_sources_give(root, sources):
     done = run(root, "--check")
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(("text", "month", "noted"), [
-    ("2019-05-24/26", "2019-05", False), ("2021-09-30/11-07", "2021-10", False),
-    ("2018", "2018-06", True), ("2023-12-15/2024-01-10", "2023-12", False),
-    ("2013-03/04", "2013-03", False), ("2019-10-10or19/30", "2019-10", False),
-    ("2014-05-31/06-26", "2014-06", False), ("2017-06 (release 06-12)", "2017-06", True),
-])
-def test_a_poll_enters_in_the_month_of_its_fieldwork(builder, text, month, noted):
-    from common import fieldwork
-
-    start, _, note = fieldwork(text, 6)
-    assert start.isoformat()[:7] == month
-    assert bool(note) == noted
 
 
 def test_entries_are_spliced_on_arrivals(builder):
