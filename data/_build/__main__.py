@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import agreement
 import codebook
 import cohesion
 import credibility
@@ -35,7 +36,7 @@ def build(folder: Path, out: Path) -> None:
     observations = [row for part in parts for row in part.observations]
     tables = {
         "observations": sorted(observations, key=lambda row: (row["indicator"], row["start"])),
-        "indicators": codebook.rows(),
+        "indicators": codebook.rows({name: one.mode for name, one in pollsters.items()}),
         "covariates": [row for part in parts for row in part.covariates],
         "events": sorted(happened, key=lambda row: (row["date"], row["kind"], row["event"])),
         "event_coverage": sorted(coverage, key=lambda row: (row["kind"], int(row["year"]))),
@@ -47,6 +48,15 @@ def build(folder: Path, out: Path) -> None:
         write_table(out / f"{name}.csv", columns, rows)
     governments = (HERE / "governments.csv").read_bytes()
     (out.parent / "governments.csv").write_bytes(governments)
+
+
+def _tell_agreement(readme: Path) -> None:
+    """Print how far the two codings of signs agree, and bring the README up to date."""
+    for one in agreement.agreements(HERE):
+        print(f"kappa {one.kappa:.3f} over {one.events} {one.group}, "
+              f"{len(one.differing)} differ")
+    if readme.is_file():
+        agreement.write_readme(readme, HERE)
 
 
 def main() -> int:
@@ -63,8 +73,10 @@ def main() -> int:
         for name in missing:
             print(f"  lacks {name}", file=sys.stderr)
         return 3
+    readme = options.out.parent / "README.md"
     if not options.check:
         build(options.sources, options.out)
+        _tell_agreement(readme)
         return 0
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "data" / options.out.name
@@ -73,6 +85,10 @@ def main() -> int:
         pairs.append((fresh.parent / "governments.csv", options.out.parent / "governments.csv"))
         different = [str(old.name) for new, old in pairs
                      if not old.is_file() or new.read_bytes() != old.read_bytes()]
+    if readme.is_file():
+        text = readme.read_text(encoding="utf-8")
+        if agreement.updated(text, agreement.lines(agreement.agreements(HERE))) != text:
+            different.append(readme.name)
     for name in different:
         print(f"{name} differs from what the source tables give", file=sys.stderr)
     return 1 if different else 0

@@ -7,7 +7,6 @@ Korean acts are left out: they are counted from databases and have no sign to co
 """
 
 import argparse
-import csv
 import random
 import sys
 from pathlib import Path

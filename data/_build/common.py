@@ -42,14 +42,17 @@ class Sources:
         self.read: dict[str, str] = {}
 
     def missing(self, names: Iterable[str]) -> list[str]:
+        """Return the names that are not in the folder."""
         return [name for name in names if not (self.folder / name).is_file()]
 
     def text(self, name: str, encoding: str = "utf-8-sig") -> str:
+        """Return a table's text and remember its SHA-256."""
         raw = (self.folder / name).read_bytes()
         self.read[name] = hashlib.sha256(raw).hexdigest()
         return raw.decode(encoding)
 
     def rows(self, name: str) -> list[dict[str, str]]:
+        """Return a table's rows by column."""
         return list(csv.DictReader(io.StringIO(self.text(name))))
 
 
