@@ -2,10 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
 
 from bayes_alliance.exceptions import Fault
-from bayes_alliance.forecast import Forecast
+from bayes_alliance.forecast import (
+    AS_NOW,
+    Forecast,
+    ScenarioLike,
+    forecast_months,
+    resolve_scenario,
+)
 from bayes_alliance.forecast import forecast as _forecast
 from bayes_alliance.hypotheses import (
     Episodes,
@@ -24,7 +35,7 @@ from bayes_alliance.inference import (
     require_passed,
 )
 from bayes_alliance.inference import load_fit as load
-from bayes_alliance.report import make_report
+from bayes_alliance.report import FitShelf, make_report
 from bayes_alliance.spec import find_data_folder, read_model
 from bayes_alliance.tables import check_dataset
 
@@ -41,8 +52,11 @@ class Comparison:
     Attributes
     ----------
     episodes : Episodes
+        Directions, contributions and counterfactuals.
     evidence : Evidence
+        Leave-episode-out differences.
     verdicts : Verdicts
+        What follows from both by the thresholds of the model file.
     """
 
     episodes: Episodes
@@ -50,13 +64,32 @@ class Comparison:
     verdicts: Verdicts
 
     @property
+    def table(self) -> pd.DataFrame:
+        """The verdicts, a row for each episode and hypothesis."""
+        return self.verdicts.table
+
+    @property
+    def data(self) -> xr.Dataset:
+        """The evidence and the verdicts' criteria; dims ``episode`` and ``hypothesis``.
+
+        Hypotheses without a verdict (H0, HX, H12) have missing criteria.
+        """
+        evidence = self.evidence.data
+        return evidence.merge(self.verdicts.data.reindex(hypothesis=evidence["hypothesis"]))
+
+    @property
     def sentence(self) -> str:
         """The verdicts in words."""
         return self.verdicts.sentence
 
+    def plot(self) -> Any:
+        """Draw what each criterion saw; see :func:`bayes_alliance.plotting.plot_verdicts`."""
+        return import_module("bayes_alliance.plotting").plot_verdicts(self.verdicts.table)
+
 
 def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = None,
-            report: Callable[[Progress], None] | None = None) -> Comparison:
+            report: Callable[[Progress], None] | None = None,
+            work: str | Path | None = None) -> Comparison:
     """Compare the hypotheses in every episode of a model.
 
     Parameters
@@ -67,6 +100,9 @@ def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = Non
         Seed of every fit.
     announce, report : callable, optional
         Called with one line before each step, and with the sampler's progress.
+    work : str or pathlib.Path, optional
+        Folder in which fits are kept, also one that fails the gate, and taken up again; the
+        report takes them up too. By default none are kept.
 
     Raises
     ------
@@ -76,23 +112,47 @@ def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = Non
         If a fit fails the gate.
     """
     spec, panel = load_model(model)
-
-    def obtain(hypothesis: str, leave_out: str = "") -> Fit:
-        return require_passed(fit_panel(spec, panel, hypothesis=hypothesis, leave_out=leave_out,
-                                        seed=seed, announce=announce, report=report))
-
-    full, reference = obtain("H12"), obtain("HX")
-    evidence = leave_episode_out(full, {name: obtain("H12", name) for name in spec.episodes})
+    fits = FitShelf(spec, panel, seed, work, announce=announce, report=report)
+    full, reference = fits.obtain("H12"), fits.obtain("HX")
+    evidence = leave_episode_out(full, {name: fits.obtain("H12", name) for name in spec.episodes})
     episodes = compare_episodes(reference, full)
     return Comparison(episodes, evidence, judge(spec, episodes.table, evidence.table))
 
 
-def forecast(model: str | Path, horizon: int | None = None, *, scenario: str = "as_now",
-             seed: int = 1, announce: Announce | None = None,
+def forecast(model: str | Path, horizon: int | None = None, *, scenario: ScenarioLike = AS_NOW,
+             seed: int = 1, draws: int | None = None, tune: int | None = None,
+             chains: int | None = None, announce: Announce | None = None,
              report: Callable[[Progress], None] | None = None) -> Forecast:
-    """Fit H12 and forecast; see :func:`bayes_alliance.forecast.forecast`."""
-    fitted = fit(model, seed=seed, announce=announce, report=report)
-    return _forecast(fitted, horizon, scenario=scenario, seed=seed)
+    """Fit H12 and forecast.
+
+    Horizon and scenario are checked before anything is drawn.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path
+        Name of a shipped model, or path of a model file.
+    horizon, scenario
+        See :func:`bayes_alliance.forecast.forecast`.
+    seed : int
+        Seed of the fit and of the innovations.
+    draws, tune, chains : int, optional
+        Instead of the model file's sampler settings.
+    announce, report : callable, optional
+        Called with one line before each step, and with the sampler's progress.
+
+    Raises
+    ------
+    SpecError, DataError, ValueError
+        If the inputs are wrong.
+    ConvergenceError
+        If the fit fails the gate.
+    """
+    spec, panel = load_model(model)
+    months = forecast_months(spec, horizon)
+    resolve_scenario(scenario, spec, panel)
+    fitted = require_passed(fit_panel(spec, panel, seed=seed, draws=draws, tune=tune,
+                                      chains=chains, announce=announce, report=report))
+    return _forecast(fitted, months, scenario=scenario, seed=seed)
 
 
 def report(model: str | Path, out: str | Path, *, seed: int = 1,

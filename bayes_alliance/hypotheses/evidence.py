@@ -20,10 +20,13 @@ Gelfand and Smith 1990, JASA 85(410) for the averaging of full conditionals.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
 
 import arviz as az
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.special import logsumexp
 
 from bayes_alliance import constants as c
@@ -31,13 +34,14 @@ from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses.paths import long_run_parts, persistence, regressors
 from bayes_alliance.inference import Fit
 
-__all__ = ["Evidence", "leave_episode_out", "log_density_at_zero"]
+__all__ = ["NO_ABSOLUTE_VALUES", "Evidence", "leave_episode_out", "log_density_at_zero"]
 
 COLUMNS = ("hypothesis", "episode", "unit", "elpd", "se", "difference", "difference_se", "flag")
 # Coefficients that each hypothesis sets to zero within H12.
 _ZERO = {"HX": (0, 1, 2, 3), "H1": (2, 3), "H2": (0, 1), "H12": ()}
 # Monte Carlo error, in nats, above which a difference is flagged.
 _LARGEST_ERROR = 0.05
+NO_ABSOLUTE_VALUES: Final = "absolute values not computed"
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,50 @@ class Evidence:
     ----------
     table : pandas.DataFrame
         ``hypothesis``, ``episode``, ``unit``, ``elpd``, ``se``, ``difference`` (nats, against
-        HX; positive favours the hypothesis), ``difference_se`` (Monte Carlo), ``flag``.
+        HX; positive favours the hypothesis), ``difference_se`` (Monte Carlo), ``flag``. The
+        ratio gives differences only: ``elpd`` and ``se`` are missing, and so is all of the row
+        of ``H0``, which is no H12 with coefficients at zero (it lacks the rivals as well); its
+        flag says "absolute values not computed".
     sentence : str
         The differences in words.
     """
 
     table: pd.DataFrame
     sentence: str
+
+    @property
+    def data(self) -> xr.Dataset:
+        """The table's numbers in nats; dims ``hypothesis``, ``episode``."""
+        numbers = ["elpd", "se", "difference", "difference_se"]
+        return labelled(self.table, numbers, ("hypothesis", "episode"))
+
+    def plot(self) -> Any:
+        """Draw the differences; see :func:`bayes_alliance.plotting.plot_evidence`."""
+        return import_module("bayes_alliance.plotting").plot_evidence(self.table)
+
+
+def labelled(table: pd.DataFrame, columns: Sequence[str], dims: Sequence[str]) -> xr.Dataset:
+    """Return columns of a table as arrays over the labels of other columns.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each combination of labels.
+    columns : sequence of str
+        What becomes an array; a number or text.
+    dims : sequence of str
+        Columns whose labels, in their order of appearance, become the dims.
+    """
+    coords = {dim: [str(label) for label in dict.fromkeys(table[dim])] for dim in dims}
+    index = pd.MultiIndex.from_product(list(coords.values()), names=list(dims))
+    cells = table.set_index(list(dims)).reindex(index)
+    shape = tuple(len(labels) for labels in coords.values())
+    arrays = {}
+    for column in columns:
+        number = pd.api.types.is_numeric_dtype(cells[column])
+        values = cells[column].to_numpy(dtype=float if number else object)
+        arrays[column] = (tuple(dims), values.reshape(shape))
+    return xr.Dataset(arrays, coords=coords)
 
 
 def full_conditional(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
@@ -157,6 +198,16 @@ def leave_episode_out(full: Fit, without: dict[str, Fit]) -> Evidence:
         H12 on all rows.
     without : dict of str to Fit
         H12 without each episode's cohesion rows.
+
+    Returns
+    -------
+    Evidence
+        A row for each episode and hypothesis, H0 with an empty difference.
+
+    Raises
+    ------
+    NotFittedError
+        If a fit is not one of H12.
     """
     at_all = {name: log_density_at_zero(full, which) for name, which in _ZERO.items()}
     rows = []
@@ -165,6 +216,7 @@ def leave_episode_out(full: Fit, without: dict[str, Fit]) -> Evidence:
         # Advantage of H12 over each hypothesis; H is then HX's disadvantage minus its own.
         over = {name: held[name][0] - at_all[name][0] for name in _ZERO}
         error = {name: np.hypot(held[name][1], at_all[name][1]) for name in _ZERO}
+        rows.append(("H0", episode, "leave_episode_out", *[np.nan] * 4, NO_ABSOLUTE_VALUES))
         for name in ("HX", "H1", "H2", "H12"):
             spread = 0.0 if name == "HX" else float(np.hypot(error["HX"], error[name]))
             flags = []

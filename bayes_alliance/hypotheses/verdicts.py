@@ -6,12 +6,15 @@ why.
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayes_alliance import constants as c
+from bayes_alliance.hypotheses.evidence import labelled
 from bayes_alliance.inference import Fit
 from bayes_alliance.spec import ModelSpec
 
@@ -41,6 +44,16 @@ class Verdicts:
 
     table: pd.DataFrame
     sentence: str
+
+    @property
+    def data(self) -> xr.Dataset:
+        """Every criterion, ``verdict`` and ``reason``; dims ``episode``, ``hypothesis``."""
+        dims = ("episode", "hypothesis")
+        return labelled(self.table, [name for name in COLUMNS if name not in dims], dims)
+
+    def plot(self) -> Any:
+        """Draw what each criterion saw; see :func:`bayes_alliance.plotting.plot_verdicts`."""
+        return import_module("bayes_alliance.plotting").plot_verdicts(self.table)
 
 
 def judge(spec: ModelSpec, episodes: pd.DataFrame, evidence: pd.DataFrame,

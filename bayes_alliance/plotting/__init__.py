@@ -7,6 +7,7 @@ from bayes_alliance.plotting.episodes import plot_contributions
 from bayes_alliance.plotting.forecast import plot_fan, plot_fans
 from bayes_alliance.plotting.states import plot_drivers, plot_states
 from bayes_alliance.plotting.style import NARROW, WIDE
+from bayes_alliance.plotting.verdicts import plot_evidence, plot_verdicts
 
 __all__ = [
     "NARROW",
@@ -15,10 +16,12 @@ __all__ = [
     "plot_coverage",
     "plot_diagnostics",
     "plot_drivers",
+    "plot_evidence",
     "plot_fan",
     "plot_fans",
     "plot_predictive",
     "plot_prior_posterior",
     "plot_ranks",
     "plot_states",
+    "plot_verdicts",
 ]

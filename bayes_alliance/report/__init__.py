@@ -8,14 +8,14 @@ from bayes_alliance.report.machine import FILES, write_machine_files
 from bayes_alliance.report.page import write_report
 
 if TYPE_CHECKING:
-    from bayes_alliance.report.job import make_report, run_main_job
+    from bayes_alliance.report.job import FitShelf, make_report, run_main_job
 
-__all__ = ["FILES", "CheckSummary", "FitSummary", "ReportInputs", "make_report", "run_main_job",
-           "write_machine_files", "write_report"]
+__all__ = ["FILES", "CheckSummary", "FitShelf", "FitSummary", "ReportInputs", "make_report",
+           "run_main_job", "write_machine_files", "write_report"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the main job on first use: writing a page from results needs no sampler."""
-    if name not in ("make_report", "run_main_job"):
+    if name not in ("FitShelf", "make_report", "run_main_job"):
         raise AttributeError(f"module 'bayes_alliance.report' has no attribute {name!r}")
     return getattr(import_module("bayes_alliance.report.job"), name)

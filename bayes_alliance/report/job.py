@@ -1,10 +1,10 @@
 """The main job: from a model file to a folder with a page and its tables.
 
-Invariant: each fit is saved as soon as it is drawn, so an interrupted job goes on where it
-stopped; results are computed from fits that passed the gate, or the job says which did not.
+Invariant: where a folder is named, each fit is saved as soon as it is drawn, so an interrupted
+job goes on where it stopped; results are computed from fits that passed the gate, or the job says
+which did not.
 """
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from bayes_alliance.report.page import write_report
 from bayes_alliance.spec import ModelSpec, find_dataset, find_model, read_model, spec_hash
 from bayes_alliance.tables import Panel, build_panel, read_dataset
 
-__all__ = ["make_report", "run_main_job"]
+__all__ = ["FitShelf", "make_report", "run_main_job"]
 
 Announce = Callable[[str], None]
 Report = Callable[[Progress], None]
@@ -71,44 +71,71 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
     panel = build_panel(tables, spec)
     target = Path(out)
     target.mkdir(parents=True, exist_ok=True)
-    if work is None:
-        with tempfile.TemporaryDirectory() as folder:
-            inputs = run_main_job(spec, panel, Path(folder), seed, announce, report,
-                                  tables.sources)
-    else:
-        Path(work).mkdir(parents=True, exist_ok=True)
-        inputs = run_main_job(spec, panel, Path(work), seed, announce, report, tables.sources)
+    inputs = run_main_job(spec, panel, work, seed, announce, report, tables.sources)
     if announce is not None:
         announce("drawing and writing the report")
     write_machine_files(inputs, target)
     return write_report(inputs, target)
 
 
-def run_main_job(spec: ModelSpec, panel: Panel, work: Path, seed: int,
-                 announce: Announce | None = None,
-                 report: Report | None = None,
+def run_main_job(spec: ModelSpec, panel: Panel, work: str | Path | None, seed: int,
+                 announce: Announce | None = None, report: Report | None = None,
                  sources: pd.DataFrame | None = None) -> ReportInputs:
     """Run every fit and every comparison of the report; see :func:`make_report`."""
-
-    def obtain(hypothesis: str, leave_out: str = "") -> Fit:
-        name = f"{hypothesis}{'-' + leave_out if leave_out else ''}-{seed}.nc"
-        kept = _kept(work / name, spec, panel)
-        if kept is not None:
-            if announce is not None:
-                announce(f"taking up {name}")
-            return kept
-        made = fit_panel(spec, panel, hypothesis=hypothesis, leave_out=leave_out, seed=seed,
-                         announce=announce, report=report)
-        made.save(work / name, overwrite=True)
-        return require_passed(made)
-
-    full = obtain("H12")
-    reference = obtain("HX")
-    without = {name: obtain("H12", name) for name in spec.episodes}
+    fits = FitShelf(spec, panel, seed, work, announce=announce, report=report)
+    full = fits.obtain("H12")
+    reference = fits.obtain("HX")
+    without = {name: fits.obtain("H12", name) for name in spec.episodes}
     if announce is not None:
         announce("drawing from the prior")
     prior = prior_fit(spec, panel, seed=seed)
     return collect(full, reference, without, prior, seed=seed, sources=sources)
+
+
+class FitShelf:
+    """The fits of one model and seed: drawn once, kept in a folder, taken up again.
+
+    Parameters
+    ----------
+    spec, panel : ModelSpec, Panel
+        What is fitted.
+    seed : int
+        Of every fit.
+    work : str or pathlib.Path, optional
+        Folder, made if it does not exist; without one nothing is kept.
+    announce, report : callable, optional
+        As for :func:`make_report`.
+    """
+
+    def __init__(self, spec: ModelSpec, panel: Panel, seed: int, work: str | Path | None = None,
+                 *, announce: Announce | None = None, report: Report | None = None) -> None:
+        self._spec, self._panel, self._seed = spec, panel, seed
+        self._folder = None if work is None else Path(work)
+        self._announce, self._report = announce, report
+
+    def obtain(self, hypothesis: str, leave_out: str = "") -> Fit:
+        """Return a fit that passed the gate.
+
+        Raises
+        ------
+        ConvergenceError
+            If it does not pass; the fit is kept all the same.
+        """
+        path = None
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            out = f"-{leave_out}" if leave_out else ""
+            path = self._folder / f"{hypothesis}{out}-{self._seed}.nc"
+            kept = _kept(path, self._spec, self._panel)
+            if kept is not None:
+                if self._announce is not None:
+                    self._announce(f"taking up {path.name}")
+                return kept
+        made = fit_panel(self._spec, self._panel, hypothesis=hypothesis, leave_out=leave_out,
+                         seed=self._seed, announce=self._announce, report=self._report)
+        if path is not None:
+            made.save(path, overwrite=True)
+        return require_passed(made)
 
 
 def _kept(path: Path, spec: ModelSpec, panel: Panel) -> Fit | None:

@@ -133,9 +133,9 @@ def test_savage_dickey_is_exact_where_the_posterior_is_known(full):
 
 def test_evidence_needs_h12_and_covers_every_hypothesis(evidence, reference):
     table = evidence.table
-    assert set(table["hypothesis"]) == {"HX", "H1", "H2", "H12"}
+    assert set(table["hypothesis"]) == {"H0", "HX", "H1", "H2", "H12"}
     assert (table[table["hypothesis"] == "HX"]["difference"] == 0).all()
-    assert np.isfinite(table["difference"]).all()
+    assert np.isfinite(table[table["hypothesis"] != "H0"]["difference"]).all()
     with pytest.raises(NotFittedError, match="H12"):
         log_density_at_zero(reference, (0, 1))
 

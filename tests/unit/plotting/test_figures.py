@@ -33,12 +33,14 @@ def figures(inputs, width):
                                    width=width)
     yield plotting.plot_diagnostics(inputs.full.table, inputs.full.gate, width=width)
     yield plotting.plot_ranks(inputs.coefficients, width=width)
+    yield plotting.plot_evidence(inputs.evidence, width=width)
+    yield plotting.plot_verdicts(inputs.verdicts, width=width)
 
 
 @pytest.mark.parametrize("width", [plotting.WIDE, plotting.NARROW])
 def test_every_figure_has_its_width_and_legible_type_inside_it(inputs, width):
     drawn = list(figures(inputs, width))
-    assert len(drawn) == 11
+    assert len(drawn) == 13
     for figure in drawn:
         assert figure.get_figwidth() == width
         figure.canvas.draw()

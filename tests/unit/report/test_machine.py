@@ -32,6 +32,12 @@ def test_the_columns_are_those_of_the_contract():
     assert FILES["states.csv"] == ("latent", "member", "time", "mean", "sd", "q05", "q50", "q95")
     assert FILES["episodes.csv"] == ("episode", "baseline", "hypothesis", "quantity", "mean",
                                      "sd", "q05", "q95", "probability")
+    assert FILES["hypotheses.csv"] == ("hypothesis", "episode", "unit", "elpd", "se",
+                                       "difference", "difference_se", "flag")
+    assert FILES["verdicts.csv"] == ("episode", "hypothesis", "verdict", "reason",
+                                     "direction_probability", "contribution_probability",
+                                     "contribution_share", "log_bayes_factor",
+                                     "log_bayes_factor_se", "specification_share")
     assert FILES["forecast.csv"] == ("scenario", "target", "time", "q05", "q25", "q50", "q75",
                                      "q95")
 
