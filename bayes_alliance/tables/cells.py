@@ -8,6 +8,7 @@ import csv
 import datetime as dt
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +17,14 @@ import pandas as pd
 from bayes_alliance.exceptions import Fault, did_you_mean
 from bayes_alliance.tables.schema import TABLES, Column
 
-__all__ = ["LINE", "read_table"]
+__all__ = ["LINE", "REFUSED", "read_table"]
 
 LINE: Final = "line"
+REFUSED: Final = "refused"
 _MAXIMUM_BYTES: Final = 50_000_000
+# float() also takes underscores and the digits of other scripts; a table may not hold them.
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NOT_FINITE: Final = ("inf", "infinity", "nan")
 
 
 def read_table(path: Path, name: str) -> tuple[pd.DataFrame | None, list[Fault]]:
@@ -35,8 +40,9 @@ def read_table(path: Path, name: str) -> tuple[pd.DataFrame | None, list[Fault]]
     Returns
     -------
     table : pandas.DataFrame or None
-        Columns as in the schema plus ``line``, the line in the file; None if it cannot be read.
-        Cells that were refused are missing.
+        Columns as in the schema plus ``line``, the line in the file, and ``refused``, the columns
+        whose cell was refused; None if it cannot be read or lacks a column. Cells that were
+        refused are missing.
     faults : list of Fault
         Everything wrong with it.
     """
@@ -51,23 +57,31 @@ def read_table(path: Path, name: str) -> tuple[pd.DataFrame | None, list[Fault]]
     if not lines or not any(lines[0]):
         return None, [Fault(name, "", "the file is empty", "a header and rows")]
     columns = TABLES[name]
-    faults = _check_header(lines[0], columns, name)
-    if faults:
-        return None, faults
+    header, present = lines[0], {title: at for at, title in reversed(list(enumerate(lines[0])))}
+    faults = _check_header(header, columns, name)
     records: list[dict[str, Any]] = []
     for number, cells in enumerate(lines[1:], start=2):
         if not cells:
             continue
-        if len(cells) != len(lines[0]):
+        if len(cells) != len(header):
             faults.append(Fault(name, f"row {number}", f"has {len(cells)} cells",
-                                f"{len(lines[0])} cells, as in the header"))
+                                f"{len(header)} cells, as in the header"))
             continue
-        given = dict(zip(lines[0], cells, strict=True))
         record: dict[str, Any] = {LINE: number}
+        refused = set()
+        # A wrong title hides nothing: the columns that are known are read all the same.
         for column in columns:
-            record[column.name] = _cell(given[column.name].strip(), column, name, number, faults)
-        records.append(record)
-    table = pd.DataFrame(records, columns=[LINE, *(column.name for column in columns)])
+            if column.name in present:
+                before = len(faults)
+                text = cells[present[column.name]].strip()
+                record[column.name] = _cell(text, column, name, number, faults)
+                if len(faults) > before:
+                    refused.add(column.name)
+        records.append(record | {REFUSED: frozenset(refused)})
+    if any(column.name not in present for column in columns):
+        return None, faults
+    table = pd.DataFrame(records,
+                         columns=[LINE, *(column.name for column in columns), REFUSED])
     return table, faults
 
 
@@ -133,14 +147,16 @@ def _cell(text: str, column: Column, name: str, number: int, faults: list[Fault]
 
 
 def _number(text: str, column: Column, name: str, where: str, faults: list[Fault]) -> Any:
-    try:
-        value = float(text)
-    except ValueError:
+    if text.lower().lstrip("+-") in _NOT_FINITE:
+        faults.append(Fault(name, where, f"{text!r} is not finite", _allowed(column)))
+        return None
+    if not _NUMBER.fullmatch(text):
         hint = " (a decimal comma?)" if "," in text else ""
         faults.append(Fault(name, where, f"{text!r} is no number{hint}", _allowed(column)))
         return None
+    value = float(text)
     if not math.isfinite(value):
-        faults.append(Fault(name, where, f"{text!r} is not finite", _allowed(column)))
+        faults.append(Fault(name, where, f"{text!r} is too large", _allowed(column)))
         return None
     if column.kind == "integer":
         if value != int(value):

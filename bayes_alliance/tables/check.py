@@ -3,8 +3,9 @@
 Invariant: :func:`check_tables` finds all faults in one pass and changes nothing.
 """
 
+import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pandas as pd
@@ -12,14 +13,32 @@ import pandas as pd
 from bayes_alliance.constants import COHESION
 from bayes_alliance.exceptions import Fault, did_you_mean
 from bayes_alliance.spec import FAMILIES, TRANSFORMS
-from bayes_alliance.tables.cells import LINE
-from bayes_alliance.tables.notation import parse_list, parse_masks, parse_mode_changes
+from bayes_alliance.tables.check_records import (
+    check_actors,
+    check_covariate_names,
+    check_duplicates,
+    check_governments,
+    check_overlaps,
+    check_periods,
+    check_sources,
+    row_fault,
+)
+from bayes_alliance.tables.notation import parse_masks, parse_mode_changes
 from bayes_alliance.tables.schema import GOVERNMENTS
 
 __all__ = ["check_tables"]
 
 _OBSERVATIONS = "observations.csv"
 _INDICATORS = "indicators.csv"
+# What may stand once only in a table.
+_UNIQUE = {
+    _OBSERVATIONS: ["indicator", "start", "end"],
+    _INDICATORS: ["indicator"],
+    "covariates.csv": ["covariate", "start", "end"],
+    "events.csv": ["date", "kind", "actor", "event"],
+    "event_coverage.csv": ["kind", "year"],
+    "sources.csv": ["source"],
+}
 
 
 def check_tables(tables: dict[str, pd.DataFrame]) -> list[Fault]:
@@ -40,63 +59,81 @@ def check_tables(tables: dict[str, pd.DataFrame]) -> list[Fault]:
     for name, table in tables.items():
         if not len(table) and name in (_OBSERVATIONS, _INDICATORS):
             faults.append(Fault(name, "", "the table has no rows", "at least one row"))
+    for name, keys in _UNIQUE.items():
+        if name in tables:
+            faults += check_duplicates(tables[name], name, keys)
     if _INDICATORS in tables:
         faults += _check_indicators(tables[_INDICATORS])
-    if _OBSERVATIONS in tables:
-        faults += _check_periods(tables[_OBSERVATIONS], _OBSERVATIONS)
-        faults += _check_duplicates(tables[_OBSERVATIONS], _OBSERVATIONS,
-                                    ["indicator", "start", "end"])
-        if _INDICATORS in tables:
-            faults += _check_values(tables[_OBSERVATIONS], tables[_INDICATORS])
-    if "covariates.csv" in tables:
-        faults += _check_periods(tables["covariates.csv"], "covariates.csv")
-        faults += _check_duplicates(tables["covariates.csv"], "covariates.csv",
-                                    ["covariate", "start", "end"])
-        if _INDICATORS in tables:
-            faults += _check_covariate_names(tables)
+        if GOVERNMENTS in tables:
+            faults += _check_members(tables[_INDICATORS], _countries(tables[GOVERNMENTS]))
+        if "covariates.csv" in tables:
+            faults += check_covariate_names(tables)
+    for name, item in ((_OBSERVATIONS, "indicator"), ("covariates.csv", "covariate")):
+        if name in tables:
+            faults += check_periods(tables[name], name)
+            faults += check_overlaps(tables[name], name, item)
+    if _OBSERVATIONS in tables and _INDICATORS in tables:
+        faults += _check_values(tables[_OBSERVATIONS], tables[_INDICATORS])
     if "sources.csv" in tables:
-        faults += _check_duplicates(tables["sources.csv"], "sources.csv", ["source"])
-        faults += _check_sources(tables)
-    if "events.csv" in tables:
-        faults += _check_duplicates(tables["events.csv"], "events.csv",
-                                    ["date", "kind", "actor", "event"])
+        faults += check_sources(tables)
     if GOVERNMENTS in tables:
-        faults += _check_governments(tables[GOVERNMENTS])
+        faults += check_governments(tables[GOVERNMENTS])
+        if "events.csv" in tables:
+            faults += check_actors(tables["events.csv"], _countries(tables[GOVERNMENTS]))
     return faults
 
 
-def _fault(name: str, row: Any, key: str, problem: str, allowed: str = "") -> Fault:
-    return Fault(name, f"row {getattr(row, LINE)}, {key}", problem, allowed)
+def _countries(governments: pd.DataFrame) -> list[str]:
+    return sorted({str(country) for country in governments["country"] if country})
 
 
 def _check_indicators(table: pd.DataFrame) -> list[Fault]:
-    faults = _check_duplicates(table, _INDICATORS, ["indicator"])
-    members = {row.member for row in table.itertuples() if row.latent != COHESION and row.member}
-    dyads = {row.member for row in table.itertuples() if row.latent == COHESION and row.member}
-    if len(members) > 2:
-        faults.append(Fault(_INDICATORS, "member", f"{len(members)} members: "
-                            f"{', '.join(sorted(members))}", "two members of one dyad"))
-    if len(dyads) > 1:
-        faults.append(Fault(_INDICATORS, "member", f"{len(dyads)} dyads: "
-                            f"{', '.join(sorted(dyads))}", "one dyad"))
+    faults = []
     for row in table.itertuples():
         family = FAMILIES.get(row.family)
         if family and row.link and row.link != family.link:
-            faults.append(_fault(_INDICATORS, row, "link", f"{row.family} does not go with the "
-                                 f"link {row.link!r}", family.link))
+            faults.append(row_fault(_INDICATORS, row, "link", f"{row.family} does not go with the "
+                                    f"link {row.link!r}", family.link))
         if family and row.transform and (row.transform == "percent") != family.needs_n:
             allowed = "percent" if family.needs_n else "identity, log, log1p"
-            faults.append(_fault(_INDICATORS, row, "transform", f"{row.family} does not go with "
-                                 f"the transform {row.transform!r}", allowed))
-        if row.transform_scale is not None and not row.transform_scale > 0:
-            faults.append(_fault(_INDICATORS, row, "transform_scale",
-                                 f"{row.transform_scale:g} is not positive", "above 0"))
-        if row.own_error == "ar1" and row.family not in ("normal", "student_t"):
-            faults.append(_fault(_INDICATORS, row, "own_error", f"{row.family} has no own error",
-                                 "none; ar1 only for normal and student_t"))
+            faults.append(row_fault(_INDICATORS, row, "transform", f"{row.family} does not go with "
+                                    f"the transform {row.transform!r}", allowed))
+        if not _missing(row.transform_scale) and not row.transform_scale > 0:
+            faults.append(row_fault(_INDICATORS, row, "transform_scale",
+                                    f"{row.transform_scale:g} is not positive", "above 0"))
+        if row.own_error == "ar1" and row.family and row.family not in ("normal", "student_t"):
+            faults.append(row_fault(_INDICATORS, row, "own_error", f"{row.family} has no own error",
+                                    "none; ar1 only for normal and student_t"))
         for key, parse in (("masks", parse_masks), ("mode_changes", parse_mode_changes)):
             faults += _check_notation(row, key, parse)
     return faults + _check_shared_items(table)
+
+
+def _check_members(table: pd.DataFrame, countries: Collection[str]) -> list[Fault]:
+    """Check that members are countries, and that dyads are two of them joined by ``_``."""
+    faults = []
+    used: dict[bool, set[str]] = {True: set(), False: set()}
+    named = [row for row in table.itertuples() if row.member and row.latent]
+    members = sorted({row.member for row in named
+                      if row.latent != COHESION and row.member in countries})
+    pair = members if len(members) == 2 else countries
+    dyads = ["_".join(two) for two in itertools.permutations(pair, 2)]
+    for row in named:
+        known, what = (dyads, "dyad") if row.latent == COHESION else (countries, "member")
+        if row.member in known:
+            used[row.latent == COHESION].add(row.member)
+            continue
+        hint = did_you_mean(str(row.member), known)
+        faults.append(row_fault(_INDICATORS, row, "member", f"unknown {what} {row.member!r}{hint}",
+                                f"{', '.join(known)}: the countries of {GOVERNMENTS}"
+                                f"{', two joined by _' if what == 'dyad' else ''}"))
+    if len(used[False]) > 2:
+        faults.append(Fault(_INDICATORS, "member", f"{len(used[False])} members: "
+                            f"{', '.join(sorted(used[False]))}", "two members of one dyad"))
+    if len(used[True]) > 1:
+        faults.append(Fault(_INDICATORS, "member", f"{len(used[True])} dyads: "
+                            f"{', '.join(sorted(used[True]))}", "one dyad"))
+    return faults
 
 
 def _check_notation(row: Any, key: str, parse: Callable[[str], object]) -> list[Fault]:
@@ -104,7 +141,7 @@ def _check_notation(row: Any, key: str, parse: Callable[[str], object]) -> list[
         parse(getattr(row, key))
     except ValueError as error:
         form = "YYYY-MM..YYYY-MM=reason" if key == "masks" else "YYYY-MM-DD=mode"
-        return [_fault(_INDICATORS, row, key, str(error), f"{form}, joined with ;")]
+        return [row_fault(_INDICATORS, row, key, str(error), f"{form}, joined with ;")]
     return []
 
 
@@ -113,36 +150,15 @@ def _check_shared_items(table: pd.DataFrame) -> list[Fault]:
     for item, rows in table[table["shared_item"] != ""].groupby("shared_item", sort=True):
         first = next(rows.itertuples())
         if len(rows) == 1:
-            faults.append(_fault(_INDICATORS, first, "shared_item",
-                                 f"{item!r} stands at one indicator only",
-                                 "an item shared by both publics, or an empty cell"))
+            faults.append(row_fault(_INDICATORS, first, "shared_item",
+                                    f"{item!r} stands at one indicator only",
+                                    "an item shared by both publics, or an empty cell"))
         for key in ("latent", "family", "transform", "transform_shift", "transform_scale",
                     "orientation"):
-            if rows[key].nunique() > 1:
-                faults.append(_fault(_INDICATORS, first, "shared_item", f"the indicators of "
-                                     f"{item!r} differ in {key}", f"one {key} for one item"))
-    return faults
-
-
-def _check_periods(table: pd.DataFrame, name: str) -> list[Fault]:
-    return [_fault(name, row, "end", f"the period ends on {row.end}, before it starts on "
-                   f"{row.start}", "end not before start")
-            for row in table.itertuples()
-            if row.start is not None and row.end is not None and row.end < row.start]
-
-
-def _check_duplicates(table: pd.DataFrame, name: str, keys: list[str]) -> list[Fault]:
-    complete = table.dropna(subset=keys)
-    first: dict[Any, int] = {}
-    faults = []
-    for row in complete.itertuples():
-        key = tuple(getattr(row, part) for part in keys)
-        if key in first:
-            shown = ", ".join(f"{part} {value}" for part, value in zip(keys, key, strict=True))
-            faults.append(_fault(name, row, keys[0], f"repeats row {first[key]} ({shown})",
-                                 f"one row for each {' and '.join(keys)}"))
-        else:
-            first[key] = getattr(row, LINE)
+            given = [row for row in rows.itertuples() if key not in row.refused]
+            if len({getattr(row, key) for row in given}) > 1:
+                faults.append(row_fault(_INDICATORS, first, "shared_item", f"the indicators of "
+                                        f"{item!r} differ in {key}", f"one {key} for one item"))
     return faults
 
 
@@ -150,80 +166,37 @@ def _check_values(observations: pd.DataFrame, indicators: pd.DataFrame) -> list[
     known = {row.indicator: row for row in indicators.itertuples()}
     faults = []
     for row in observations.itertuples():
+        if not row.indicator:  # an empty cell has its fault already
+            continue
         about = known.get(row.indicator)
         if about is None:
             hint = did_you_mean(str(row.indicator), known)
-            faults.append(_fault(_OBSERVATIONS, row, "indicator",
-                                 f"unknown indicator {row.indicator!r}{hint}",
-                                 f"an indicator of {_INDICATORS}"))
+            faults.append(row_fault(_OBSERVATIONS, row, "indicator",
+                                    f"unknown indicator {row.indicator!r}{hint}",
+                                    f"an indicator of {_INDICATORS}"))
             continue
         family, transform = FAMILIES.get(about.family), TRANSFORMS.get(about.transform)
         if family is None or transform is None:
             continue
-        if family.needs_n and (_missing(row.n) or row.n < 1):
-            faults.append(_fault(_OBSERVATIONS, row, "n", f"{about.family} needs a sample size, "
-                                 f"got {'nothing' if _missing(row.n) else row.n}",
-                                 "a whole number of at least 1"))
+        if family.needs_n and "n" not in row.refused and (_missing(row.n) or row.n < 1):
+            faults.append(row_fault(_OBSERVATIONS, row, "n", f"{about.family} needs a sample size, "
+                                    f"got {'nothing' if _missing(row.n) else row.n}",
+                                    "a whole number of at least 1"))
         if _missing(row.value):
             continue
         low = (transform.strict and row.value <= transform.lower) or row.value < transform.lower
         outside = not family.lower <= row.value <= family.upper
         fraction = family.integer and row.value != int(row.value)
         if outside or fraction:
-            faults.append(_fault(_OBSERVATIONS, row, "value", f"{row.value:g} is outside the "
-                                 f"support of {about.family} ({row.indicator})", family.support))
+            faults.append(row_fault(_OBSERVATIONS, row, "value", f"{row.value:g} is outside the "
+                                    f"support of {about.family} ({row.indicator})", family.support))
         elif low:
             above = "above" if transform.strict else "at least"
-            faults.append(_fault(_OBSERVATIONS, row, "value", f"{row.value:g} cannot be "
-                                 f"transformed by {about.transform} ({row.indicator})",
-                                 f"{above} {transform.lower:g}"))
+            faults.append(row_fault(_OBSERVATIONS, row, "value", f"{row.value:g} cannot be "
+                                    f"transformed by {about.transform} ({row.indicator})",
+                                    f"{above} {transform.lower:g}"))
     return faults
 
 
 def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _check_covariate_names(tables: dict[str, pd.DataFrame]) -> list[Fault]:
-    known = set(tables["covariates.csv"]["covariate"])
-    return [_fault(_INDICATORS, row, "covariates", f"unknown covariate {name!r}",
-                   ", ".join(sorted(known)) or "none: covariates.csv has no rows")
-            for row in tables[_INDICATORS].itertuples()
-            for name in parse_list(row.covariates) if name not in known]
-
-
-def _check_sources(tables: dict[str, pd.DataFrame]) -> list[Fault]:
-    known = set(tables["sources.csv"]["source"])
-    faults = []
-    for name in (_OBSERVATIONS, _INDICATORS, "covariates.csv", "events.csv"):
-        for row in _rows(tables, name):
-            address = str(row.source).startswith(("http://", "https://"))
-            if row.source and row.source not in known and not address:
-                faults.append(_fault(name, row, "source", f"unknown source {row.source!r}",
-                                     "a source of sources.csv, or a web address"))
-    return faults
-
-
-def _rows(tables: dict[str, pd.DataFrame], name: str) -> Iterable[Any]:
-    return tables[name].itertuples() if name in tables else ()
-
-
-def _check_governments(table: pd.DataFrame) -> list[Fault]:
-    faults = []
-    for country, rows in table.dropna(subset=["start"]).groupby("country", sort=True):
-        ordered = list(rows.sort_values("start").itertuples())
-        for row in ordered:
-            if row.end is not None and row.end < row.start:
-                faults.append(_fault(GOVERNMENTS, row, "end", f"the term of {row.head} ends on "
-                                     f"{row.end}, before it starts on {row.start}",
-                                     "end not before start"))
-        for before, after in zip(ordered, ordered[1:], strict=False):
-            if before.end is None or (after.start - before.end).days < 0:
-                faults.append(_fault(GOVERNMENTS, after, "start", f"{after.head} starts on "
-                                     f"{after.start} while {before.head} is in office "
-                                     f"({country})", "terms that do not overlap"))
-            elif (after.start - before.end).days > 1:
-                faults.append(_fault(GOVERNMENTS, after, "start", f"nobody is in office in "
-                                     f"{country} between {before.end} and {after.start}",
-                                     "terms without a gap"))
-    return faults

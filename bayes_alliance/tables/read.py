@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from bayes_alliance.exceptions import DataError, Fault
-from bayes_alliance.tables.cells import LINE, read_table
+from bayes_alliance.tables.cells import LINE, REFUSED, read_table
 from bayes_alliance.tables.check import check_tables
 from bayes_alliance.tables.schema import GOVERNMENTS, TABLES
 
@@ -73,7 +73,7 @@ def read_dataset(folder: Path, *, non_commercial: bool = False) -> Dataset:
     tables, faults = _read(folder, non_commercial)
     if faults:
         raise DataError(faults)
-    plain = {name.removesuffix(".csv"): table.drop(columns=LINE)
+    plain = {name.removesuffix(".csv"): table.drop(columns=[LINE, REFUSED])
              for name, table in tables.items()}
     return Dataset(name=folder.resolve().name, data_hash=_hash(folder), **plain)
 

@@ -10,10 +10,12 @@ from typing import Final, Literal
 from bayes_alliance.constants import LATENTS
 from bayes_alliance.spec import FAMILIES, TRANSFORMS
 
-__all__ = ["GOVERNMENTS", "TABLES", "Column", "Kind"]
+__all__ = ["ADVERSARIES", "GOVERNMENTS", "TABLES", "Column", "Kind"]
 
 Kind = Literal["text", "date", "number", "integer", "word"]
 GOVERNMENTS: Final = "governments.csv"
+# Who may act in an event without having a government in the shared table.
+ADVERSARIES: Final = ("north_korea",)
 
 
 @dataclass(frozen=True, slots=True)
