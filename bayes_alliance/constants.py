@@ -22,7 +22,9 @@ __all__ = [
     "DELTA_CREDIBILITY",
     "DELTA_THREAT",
     "DIM_ADMINISTRATION",
+    "DIM_ANCHOR",
     "DIM_COEFFICIENT",
+    "DIM_COHESION",
     "DIM_COMPONENT",
     "DIM_CONSTRUCT",
     "DIM_COVARIATE",
@@ -35,6 +37,7 @@ __all__ = [
     "DIM_MONTH",
     "DIM_OBSERVATION",
     "DIM_OFFSET",
+    "DIM_OTHER_ITEM",
     "DIM_OWN_ERROR",
     "DIM_PAIR",
     "DIM_RIVAL",
@@ -68,6 +71,7 @@ __all__ = [
     "VAR_MODE_OFFSET",
     "VAR_NOISE",
     "VAR_OBSERVATION_LOGIT",
+    "VAR_OBSERVED",
     "VAR_OWN_HALF_LIFE",
     "VAR_RIVAL_EFFECT",
     "VAR_SCALE_SECOND",
@@ -120,6 +124,9 @@ DIM_OBSERVATION: Final = "observation"
 DIM_OWN_ERROR: Final = "own_error_indicator"
 DIM_SHARED: Final = "shared_item"
 DIM_COMPONENT: Final = "component"
+DIM_COHESION: Final = "dyad"
+DIM_ANCHOR: Final = "anchor_item"
+DIM_OTHER_ITEM: Final = "other_item"
 
 # Posterior variables that a reader of a fit may rely on (dims in the schema contract test).
 VAR_COEFFICIENT: Final = "coefficient"
@@ -144,6 +151,7 @@ VAR_COVARIATE_EFFECT: Final = "covariate_effect"
 VAR_MODE_OFFSET: Final = "mode_offset"
 VAR_WAVE_ERROR: Final = "wave_error"
 VAR_OBSERVATION_LOGIT: Final = "observation_logit"
+VAR_OBSERVED: Final = "observed"
 VAR_WAVE_SD: Final = "wave_sd"
 VAR_INNOVATION: Final = "innovation"
 

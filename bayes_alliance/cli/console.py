@@ -1,8 +1,11 @@
 """Progress, tables and error messages on the terminal."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,7 +19,7 @@ from bayes_alliance.exceptions import AllianceError, ConvergenceError
 if TYPE_CHECKING:
     from bayes_alliance.inference import Progress as SamplerProgress
 
-__all__ = ["Steps", "errors_to_status", "print_table", "steps"]
+__all__ = ["Steps", "echo_wrapped", "errors_to_status", "is_terminal", "print_table", "steps"]
 
 OUT = Console()
 ERROR = Console(stderr=True)
@@ -51,12 +54,20 @@ def steps() -> Iterator[Steps]:
 
 
 @contextmanager
-def errors_to_status() -> Iterator[None]:
-    """Turn the package's errors into a message and an exit status."""
+def errors_to_status(keep: Path | None = None) -> Iterator[None]:
+    """Turn the package's errors into a message and an exit status.
+
+    Parameters
+    ----------
+    keep : pathlib.Path, optional
+        Folder in which a fit that failed the gate is saved, where nothing else has saved it.
+    """
     try:
         yield
     except ConvergenceError as error:
         ERROR.print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
+        if keep is not None:
+            _keep(error, keep)
         raise typer.Exit(1) from None
     except (AllianceError, FileExistsError, FileNotFoundError, ValueError) as error:
         ERROR.print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
@@ -70,9 +81,36 @@ def errors_to_status() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+def _keep(error: ConvergenceError, folder: Path) -> None:
+    """Save the draws of a fit that failed the gate and say where."""
+    fit = error.fit
+    parts = ["failed", fit.hypothesis, *([fit.left_out] if fit.left_out else []),
+             str(fit.provenance["seed"])]
+    path = folder / f"{'-'.join(parts)}.nc"
+    fit.save(path, overwrite=True)
+    ERROR.print(f"its draws are kept in {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def is_terminal() -> bool:
+    """Say whether a person reads the output: nothing is piped or written to a file."""
+    return sys.stdout.isatty()
+
+
+def echo_wrapped(line: str) -> None:
+    """Print a line; on a terminal folded between words to its width, indented as it begins."""
+    if not is_terminal():
+        typer.echo(line)
+        return
+    indent = line[:len(line) - len(line.lstrip())]
+    width = shutil.get_terminal_size((80, 24)).columns
+    for piece in textwrap.wrap(line, width, subsequent_indent=indent + "  ",
+                               break_on_hyphens=False) or [""]:
+        typer.echo(piece)
+
+
 def print_table(frame: pd.DataFrame, title: str = "") -> None:
     """Print a table that folds into the terminal's width; plain CSV where it is piped."""
-    if not sys.stdout.isatty():
+    if not is_terminal():
         typer.echo(frame.to_csv(index=False, float_format="%.4g"), nl=False)
         return
     table = Table(title=title or None, title_justify="left")

@@ -1,37 +1,154 @@
-"""What ``data show`` prints and draws."""
+"""``data show`` and ``data validate``: what a dataset holds, when, and what is missing.
 
+Invariant: nothing is filled in; a period of the dataset's span without an observation is named.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Any, Final
 
 import pandas as pd
+import typer
 
-from bayes_alliance.spec import read_model
-from bayes_alliance.tables import Dataset, build_panel
+from bayes_alliance.cli.console import echo_wrapped, errors_to_status, is_terminal
+from bayes_alliance.exceptions import DataError, Fault
+from bayes_alliance.spec import find_data_folder, read_model
+from bayes_alliance.tables import Dataset, build_panel, check_dataset, read_dataset
+from bayes_alliance.tables.notation import parse_masks
 
-__all__ = ["coverage", "save_coverage"]
+__all__ = ["commands", "coverage", "save_coverage"]
+
+Folder = Annotated[str, typer.Argument(help="A dataset's folder, or a shipped one's name.")]
+
+commands = typer.Typer(no_args_is_help=True, help="Look at datasets.")
+
+# The period in which an indicator of each frequency is expected once; an irregular one, such as
+# a poll, is looked for in every year.
+_PERIOD: Final = {"monthly": "M", "quarterly": "Q", "yearly": "Y", "irregular": "Y"}
+_NAME: Final = {"M": "months", "Q": "quarters", "Y": "years"}
+
+
+@commands.command("validate")
+def validate(dataset: Folder) -> None:
+    """Find every fault of a dataset."""
+    with errors_to_status():
+        faults = check_dataset(find_data_folder(dataset))
+        if faults:
+            raise DataError(faults)
+        typer.echo("no faults")
+
+
+@commands.command("show")
+def show(dataset: Folder,
+         figure: Annotated[Path | None, typer.Option(
+             help="File for a picture of what was observed when (.png).")] = None,
+         model: Annotated[str, typer.Option(
+             help="Draw only what this model uses, over its months.")] = "",
+         ) -> None:
+    """Print what a dataset holds, when, and what is missing; CSV where it is piped."""
+    with errors_to_status():
+        tables = read_dataset(find_data_folder(dataset))
+        table = coverage(tables)
+        if is_terminal():
+            for line in describe(tables, table):
+                echo_wrapped(line)
+        else:
+            typer.echo(table.to_csv(index=False), nl=False)
+        if figure is not None:
+            save_coverage(tables, model, figure)
+            typer.echo(str(figure))
 
 
 def coverage(tables: Dataset) -> pd.DataFrame:
-    """Return one row an indicator: rows, first and last, years without any, masks.
+    """Return one row an indicator: rows, first and last month, what is missing, masks.
 
-    Nothing is filled in: a year without an observation is named.
+    Returns
+    -------
+    pandas.DataFrame
+        ``indicator``, ``latent``, ``member``, ``frequency``, ``rows``, ``first``, ``last``,
+        ``missing`` (periods of the indicator's frequency without a row over the span of the
+        whole dataset, years for an irregular one, as ranges ``2004..2008``), ``masks``.
     """
+    observed = tables.observations
+    span = (observed["start"].min(), observed["end"].max()) if len(observed) else None
     records = []
     for about in tables.indicators.itertuples():
-        rows = tables.observations[tables.observations["indicator"] == about.indicator]
-        years = sorted({day.year for day in rows["start"]})
-        missing = [year for year in range(years[0], years[-1] + 1)
-                   if year not in years] if years else []
+        rows = observed[observed["indicator"] == about.indicator]
         records.append({
-            "indicator": about.indicator, "latent": about.latent, "rows": len(rows),
-            "first": str(rows["start"].min())[:7] if years else "",
-            "last": str(rows["end"].max())[:7] if years else "",
-            "years_missing": " ".join(map(str, missing)), "masks": about.masks})
+            "indicator": about.indicator, "latent": about.latent, "member": about.member,
+            "frequency": about.frequency, "rows": len(rows),
+            "first": str(rows["start"].min())[:7] if len(rows) else "",
+            "last": str(rows["end"].max())[:7] if len(rows) else "",
+            "missing": " ".join(_missing(rows, span, _PERIOD[str(about.frequency)])),
+            "masks": "; ".join(f"{mask.start}..{mask.end} ({mask.reason})"
+                               for mask in parse_masks(str(about.masks)))})
     return pd.DataFrame(records)
 
 
+def _missing(rows: pd.DataFrame, span: tuple[Any, Any] | None, frequency: str) -> Iterator[str]:
+    """Yield the ranges of periods within the span that no row touches."""
+    if span is None:
+        return
+    periods = pd.period_range(span[0], span[1], freq=frequency)
+    seen: set[pd.Period] = set()
+    for row in rows.itertuples():
+        seen.update(pd.period_range(row.start, row.end, freq=frequency))
+    begin = None
+    for period, after in zip(periods, [*periods[1:], None], strict=True):
+        if period in seen:
+            begin = None
+            continue
+        begin = begin or period
+        if after is None or after in seen:
+            yield _label(begin) if begin == period else f"{_label(begin)}..{_label(period)}"
+
+
+def _label(period: pd.Period) -> str:
+    """Return a period as ``2004``, ``2004-Q1`` or ``2004-01``."""
+    return f"{period.year}-Q{period.quarter}" if period.freqstr.startswith("Q") else str(period)
+
+
+def describe(tables: Dataset, table: pd.DataFrame) -> Iterator[str]:
+    """Yield lines on a dataset for a reader; a line that belongs to the one before is indented."""
+    observed = tables.observations
+    yield (f"{tables.name}: {len(observed)} observations of {len(tables.indicators)} indicators, "
+           f"{len(tables.events)} events, {len(tables.sources)} sources")
+    for row in table.itertuples():
+        yield f"{row.indicator}: {row.latent} of {row.member}, {row.frequency}"
+        count = "1 row" if row.rows == 1 else f"{row.rows} rows"
+        yield f"  {count}" + (f", {row.first} to {row.last}" if row.rows else "")
+        yield f"  {_NAME[_PERIOD[str(row.frequency)]]} missing: {row.missing or 'none'}"
+        if row.masks:
+            yield f"  masked: {row.masks}"
+
+
 def save_coverage(tables: Dataset, model: str, path: Path) -> None:
-    """Draw what was observed when, for a model of this dataset."""
+    """Draw what was observed when: all of a dataset, or what a model uses of it.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to draw, or model and dataset do not fit together.
+    """
     from bayes_alliance.plotting import plot_coverage
 
-    panel = build_panel(tables, read_model(model))
-    plot_coverage(panel.rows, panel.excluded, panel.indicators).savefig(path, dpi=130)
+    if model:
+        panel = build_panel(tables, read_model(model))
+        rows, excluded, indicators = panel.rows, panel.excluded, panel.indicators
+    else:
+        indicators = tables.indicators.set_index("indicator")
+        masked = _masked(tables)
+        rows, excluded = tables.observations[~masked], tables.observations[masked]
+    if not len(rows):
+        raise DataError([Fault("observations.csv", "", "has no row to draw",
+                               "at least one row outside masks")])
+    plot_coverage(rows, excluded, indicators).savefig(path, dpi=130)
+
+
+def _masked(tables: Dataset) -> pd.Series:
+    """Return which observations touch a mask of their indicator."""
+    masks = {row.indicator: parse_masks(str(row.masks)) for row in tables.indicators.itertuples()}
+    touched = [any(pd.Period(row.start, "M") <= mask.end and pd.Period(row.end, "M") >= mask.start
+                   for mask in masks[row.indicator])
+               for row in tables.observations.itertuples()]
+    return pd.Series(touched, index=tables.observations.index, dtype=bool)

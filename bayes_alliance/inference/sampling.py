@@ -8,11 +8,18 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import xarray as xr
 
+from bayes_alliance.inference.compiled import Compiled
+
 __all__ = ["Progress", "RawDraws", "draw"]
+
+
+# Half-width of the uniform jitter of the chains' starts, in coordinates of about unit scale.
+_JITTER: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +51,13 @@ class RawDraws:
     interrupted: bool
 
 
-def draw(compiled: Any, *, draws: int, tune: int, chains: int, seed: int, target_accept: float,
+def draw(compiled: Compiled, *, draws: int, tune: int, chains: int, seed: int, target_accept: float,
          max_depth: int, report: Callable[[Progress], None] | None = None) -> RawDraws:
     """Run the No-U-Turn sampler.
 
     Parameters
     ----------
-    compiled : nutpie compiled model
+    compiled : Compiled
         With its data set.
     draws, tune, chains, seed : int
         Usual meaning; draws and tune are per chain.
@@ -76,7 +83,7 @@ def draw(compiled: Any, *, draws: int, tune: int, chains: int, seed: int, target
 
     started = time.perf_counter()
     sampler = nutpie.sample(
-        compiled, draws=draws, tune=tune, chains=chains, seed=seed, target_accept=target_accept,
+        _nutpie_model(compiled), draws=draws, tune=tune, chains=chains, seed=seed, target_accept=target_accept,
         maxdepth=max_depth, save_warmup=False, progress_bar=False, blocking=False,
         progress_callback=callback, progress_rate=500)
     interrupted = False
@@ -96,6 +103,23 @@ def draw(compiled: Any, *, draws: int, tune: int, chains: int, seed: int, target
     if interrupted:
         posterior, stats = _common_length(posterior, stats)
     return RawDraws(posterior, stats, seconds, interrupted)
+
+
+def _nutpie_model(compiled: Compiled) -> Any:
+    """Hand the compiled functions to nutpie; chains start near the model's initial point."""
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    def start(seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        return compiled.start + rng.uniform(-_JITTER, _JITTER, compiled.size)
+
+    names = list(compiled.variables)
+    return from_pyfunc(
+        compiled.size, compiled.density, lambda *_: compiled.expand(),
+        [np.dtype(np.float64)] * len(names), list(compiled.variables.values()), names,
+        coords={name: list(labels) for name, labels in compiled.coords.items()},
+        dims={name: compiled.dims[name] for name in names if name in compiled.dims},
+        make_initial_point_fn=start)
 
 
 def _common_length(posterior: xr.Dataset, stats: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:

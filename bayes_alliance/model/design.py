@@ -12,15 +12,21 @@ import pandas as pd
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SpecError
+from bayes_alliance.model.kernels import FAMILY_CODES
 from bayes_alliance.model.layout import (
     WITHOUT_NOISE,
+    anchor_data,
+    anchor_items,
+    centring,
     covariate_design,
+    gaussian_rows,
     indicator_groups,
     indicator_items,
-    item_average,
+    item_series,
     label_index,
     level_and_contrasts,
     log_ways,
+    middle_month,
     offset_labels,
     season_cells,
     waves,
@@ -92,8 +98,11 @@ class Design:
             rows left out, so the likelihood is exactly that of the remaining rows.
         """
         previous, gap = previous_rows(self.rows, used)
+        middle = self.data["middle_month"]
+        adjacent = (previous >= 0) & (middle - middle[previous] == 1)
         return self.with_data(weight=used.astype(float), previous_row=previous, gap=gap,
-                              has_previous=(previous >= 0).astype(float))
+                              has_previous=(previous >= 0).astype(float),
+                              adjacent=adjacent.astype(float))
 
     def with_data(self, **arrays: np.ndarray) -> "Design":
         """Return the design with some data arrays replaced (shapes must not change)."""
@@ -157,12 +166,13 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
     -------
     Design
         Data arrays (row = observations in design order, T = months).
-        By row: ``y``, ``n``, ``weight``, ``inverse_length``, ``oriented``, ``gap``,
-        ``has_previous``, ``log_ways``; positions ``row_series``, ``first``, ``stop``,
-        ``row_indicator``, ``previous_row``; cells ``season_cell``, ``offset_cell``,
+        By row: ``y``, ``n``, ``weight``, ``oriented``, ``gap``, ``has_previous``, ``log_ways``,
+        ``link_value``, ``variance_base``, ``variance_slope``, ``adjacent``; positions
+        ``row_series``, ``first``, ``stop``, ``middle_month``, ``row_indicator``,
+        ``previous_row``, ``family_code``; cells ``season_cell``, ``offset_cell``,
         ``wave_cell``, in which 0 means none; ``covariate_design`` (row, covariate term).
-        By indicator and item: ``indicator_first``, ``indicator_stop`` (indicator),
-        ``item_average`` (item, indicator).
+        By indicator and item: ``indicator_centring`` (indicator), ``item_centring`` (item).
+        By anchor: ``anchor_value`` (anchor), ``anchor_months`` (anchor, T).
         By month: ``driver_stock`` (driver, T), ``rival_stock`` (rival, T), ``government_cell``
         (2, T), ``administration_cell`` (T); ``administration_basis`` (administration,
         administration).
@@ -184,7 +194,8 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
                   for latent, member in zip(rows["latent"], rows["member"], strict=True)]
     orientation = table["orientation"].to_numpy(dtype=float)
     row_indicator = rows["indicator"].map(indicator_position).to_numpy(dtype=np.int64)
-    bounds, average = item_average(rows, list(table.index), items, item_of)
+    gaussian = gaussian_rows(rows, spec.priors.student_t_noise_df)
+    anchors = anchor_items(rows, item_of, item_series(panel, list(spec.series)))
     start = rows["start_month"].to_numpy(dtype=np.int64)
     stop = rows["end_month"].to_numpy(dtype=np.int64) + 1
     governments = coords[c.DIM_GOVERNMENT]
@@ -195,17 +206,19 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "row_series": np.asarray(row_series, dtype=np.int64),
         "first": start,
         "stop": stop,
-        "inverse_length": 1.0 / (stop - start),
+        "middle_month": middle_month(rows),
+        "family_code": rows["family"].map(FAMILY_CODES).to_numpy(dtype=np.int64),
         "oriented": orientation[row_indicator],
         "row_indicator": row_indicator,
         "season_cell": season_cells(rows, coords[c.DIM_SEASONAL]),
         "offset_cell": label_index(offset_labels(rows, panel), coords[c.DIM_OFFSET]),
         "wave_cell": label_index(list(rows["wave"]), coords[c.DIM_WAVE]),
         "covariate_design": covariate_design(rows, panel, coords[c.DIM_COVARIATE]),
-        "indicator_first": bounds[0],
-        "indicator_stop": bounds[1],
-        "item_average": average,
+        "indicator_centring": centring(rows, list(table.index), {k: k for k in table.index}),
+        "item_centring": centring(rows, items, item_of),
         "log_ways": log_ways(rows),
+        **gaussian,
+        **anchor_data(rows, anchors, item_of, gaussian["link_value"], len(panel.time)),
         "driver_stock": panel.drivers.to_numpy(dtype=float).T.copy(),
         "rival_stock": panel.rivals.to_numpy(dtype=float).T.copy(),
         "government_cell": np.array(
@@ -221,6 +234,7 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "previous_row": np.zeros(len(rows), dtype=np.int64),
         "gap": np.ones(len(rows)),
         "has_previous": np.zeros(len(rows)),
+        "adjacent": np.zeros(len(rows)),
     }
     design = Design(coords, data, blocks, rows, spec.model.response, spec.model.innovations)
     return (design.with_rows(np.ones(len(rows), dtype=bool))
@@ -249,6 +263,7 @@ def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list
     offsets = [f"{name}:{mode}" for name in table.index
                for _, mode in table.at[name, "mode_changes"]]
     used_offsets = set(offset_labels(rows, panel))
+    anchors = anchor_items(rows, item_of, item_series(panel, list(spec.series)))
     return {
         c.DIM_TIME: [str(month) for month in panel.time],
         c.DIM_MEMBER: list(panel.members),
@@ -263,6 +278,9 @@ def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list
         c.DIM_ADMINISTRATION: list(dict.fromkeys(panel.governments[panel.patron])),
         c.DIM_INDICATOR: list(table.index),
         c.DIM_ITEM: items,
+        c.DIM_ANCHOR: list(anchors.values()),
+        c.DIM_OTHER_ITEM: [item for item in items if item not in anchors.values()],
+        c.DIM_COHESION: [panel.dyad],
         c.DIM_GROUP: list(dict.fromkeys(indicator_groups(panel).values())),
         c.DIM_SHARED: shared,
         c.DIM_SEASONAL: [name for name in table.index if table.at[name, "season"]],

@@ -15,13 +15,18 @@ from bayes_alliance.tables import Panel
 
 __all__ = [
     "WITHOUT_NOISE",
+    "anchor_data",
+    "anchor_items",
+    "centring",
     "covariate_design",
+    "gaussian_rows",
     "indicator_groups",
     "indicator_items",
-    "item_average",
+    "item_series",
     "label_index",
     "level_and_contrasts",
     "log_ways",
+    "middle_month",
     "offset_labels",
     "season_cells",
     "waves",
@@ -30,20 +35,95 @@ __all__ = [
 WITHOUT_NOISE: Final = tuple(name for name, family in FAMILIES.items() if not family.has_noise)
 
 
-def item_average(rows: pd.DataFrame, indicators: list[str], items: list[str],
-                  item_of: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return each indicator's block of rows, and the weights that average rows over items.
+def gaussian_rows(rows: pd.DataFrame, df: float) -> dict[str, np.ndarray]:
+    """Return each row as a normal observation on the link scale.
 
-    Rows of one indicator stand together, so a running sum gives their total.
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        With ``family``, ``y`` and ``n``.
+    df : float
+        Degrees of freedom of the Student-t family.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (row,)
+        ``link_value``, and the variance as ``variance_base + variance_slope * noise**2``: exact
+        for the normal, by Fisher information for the Student-t, by the delta method for counts.
     """
-    name = rows["indicator"].to_numpy()
-    bounds = np.array([[np.flatnonzero(name == one)[0], np.flatnonzero(name == one)[-1] + 1]
-                       for one in indicators], dtype=np.int64).T
-    counts = (bounds[1] - bounds[0]).astype(float)
-    weights = np.zeros((len(items), len(indicators)))
-    for column, one in enumerate(indicators):
-        weights[items.index(item_of[one]), column] = 1.0
-    return bounds, weights / (weights @ counts)[:, None]
+    y, n = rows["y"].to_numpy(dtype=float), rows["n"].to_numpy(dtype=float)
+    family = rows["family"].to_numpy()
+    value, base, slope = y.copy(), np.zeros(len(rows)), np.ones(len(rows))
+    slope[family == "student_t"] = (df + 3.0) / (df + 1.0)
+    counted = n > 0
+    share = (y[counted] + 0.5) / (n[counted] + 1.0)
+    spread = share * (1.0 - share)
+    value[counted] = special.logit(share)
+    base[counted] = 1.0 / (n[counted] * spread)
+    pooled = np.flatnonzero(family == "beta_binomial")
+    within = spread[np.searchsorted(np.flatnonzero(counted), pooled)]
+    slope[pooled] = (n[pooled] - 1.0) / (n[pooled] * 4.0 * within)
+    poisson = family == "negative_binomial"
+    value[poisson], base[poisson] = np.log(y[poisson] + 0.5), 1.0 / (y[poisson] + 0.5)
+    return {"link_value": value, "variance_base": base, "variance_slope": slope}
+
+
+def item_series(panel: Panel, series: list[str]) -> dict[str, int]:
+    """Return the monthly series that each item measures; a shared item's is its first one's."""
+    found: dict[str, int] = {}
+    for name, item in indicator_items(panel).items():
+        about = panel.indicators.loc[name]
+        latent = about["latent"]
+        label = latent if latent in series else f"{latent}_{about['member']}"
+        found.setdefault(item, series.index(label))
+    return found
+
+
+def anchor_items(rows: pd.DataFrame, item_of: dict[str, str],
+                 series_of: dict[str, int]) -> dict[int, str]:
+    """Return the best observed item of each series that has one, by series."""
+    counts = rows["indicator"].map(item_of).value_counts()
+    best: dict[int, str] = {}
+    for item, series in series_of.items():
+        if series not in best or counts.get(item, 0) > counts.get(best[series], 0):
+            best[series] = item
+    return dict(sorted(best.items()))
+
+
+def anchor_data(rows: pd.DataFrame, anchors: dict[int, str], item_of: dict[str, str],
+                value: np.ndarray, months: int) -> dict[str, np.ndarray]:
+    """Return each anchor's mean observation, and the share of its rows in each month.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``anchor_value`` (anchor,) and ``anchor_months`` (anchor, month).
+    """
+    item = rows["indicator"].map(item_of).to_numpy()
+    middle = middle_month(rows)
+    means = np.zeros(len(anchors))
+    share = np.zeros((len(anchors), months))
+    for k, name in enumerate(anchors.values()):
+        mine = np.flatnonzero(item == name)
+        means[k] = value[mine].mean() if mine.size else 0.0
+        np.add.at(share[k], middle[mine], 1.0 / max(mine.size, 1))
+    return {"anchor_value": means, "anchor_months": share}
+
+
+def middle_month(rows: pd.DataFrame) -> np.ndarray:
+    """Return the middle month of each row's period, shape (row,)."""
+    return np.asarray((rows["start_month"] + rows["end_month"]) // 2, dtype=np.int64)
+
+
+def centring(rows: pd.DataFrame, labels: list[str], label_of: dict[str, str]) -> np.ndarray:
+    """Return how far each label's pooled parameter is sampled as centred, between 0 and 1.
+
+    A handful of rows tells a loading or a noise about as well as its pool does; the share
+    ``n / (n + 5)`` follows the two precisions.
+    """
+    counts = rows["indicator"].map(label_of).value_counts()
+    n = np.array([counts.get(label, 0) for label in labels], dtype=float)
+    return n / (n + 5.0)
 
 
 def level_and_contrasts(count: int) -> np.ndarray:
@@ -94,6 +174,7 @@ def waves(rows: pd.DataFrame) -> list[str]:
 
 
 def offset_labels(rows: pd.DataFrame, panel: Panel) -> list[str]:
+    """Return the label of each row's survey mode, empty before the first change."""
     changes = panel.indicators["mode_changes"]
     return [f"{name}:{changes[name][mode - 1][1]}" if mode else ""
             for name, mode in zip(rows["indicator"], rows["mode"], strict=True)]

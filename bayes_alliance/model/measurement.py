@@ -9,9 +9,10 @@ months of its period,
 Loadings and noise are pooled within latent and member; items put in the same words to both
 publics share intercept and loading up to a small deviation.
 
-Invariant: all rows of one family are one likelihood node, whatever the number of indicators.
-The intercept is *sampled* at the item's mean latent state, where data inform it; that is a shift
-with unit Jacobian, so the model is the one above.
+Invariant: all rows, of whatever family, are one likelihood node, so that the graph does not grow
+with the number of indicators. Loadings, noise and intercepts are *sampled* where the data fix
+them (see :func:`_between` and :func:`_intercept`), each by an exact change of variables, so that
+the model is the one above.
 """
 
 from dataclasses import dataclass
@@ -23,39 +24,13 @@ import pytensor.tensor as pt
 
 from bayes_alliance import constants as c
 from bayes_alliance.model.design import Design
+from bayes_alliance.model.kernels import row_density, row_information, row_predictor
 from bayes_alliance.model.layout import WITHOUT_NOISE
-from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.model.prior_numbers import PriorNumbers
+from bayes_alliance.model.states import Scaffold
+from bayes_alliance.model.structure import Structure
 
-__all__ = ["add_measurement"]
-
-
-@dataclass(frozen=True)
-class Structure:
-    """Which indicator belongs to which item, group, pair and own error (index arrays).
-
-    Attributes
-    ----------
-    item, group_of_indicator, own_error : numpy.ndarray, shape (indicator,)
-    group_of_item, paired_item : numpy.ndarray, shape (item,)
-    shared, pair, pair_sign : numpy.ndarray, shape (shared indicator,)
-        Indicators of items put in the same words to both publics, their pair, and +1 or -1.
-    series : numpy.ndarray
-        Indicators with an own error.
-    reference_item : int
-        The best observed credibility item.
-    """
-
-    item: np.ndarray
-    group_of_item: np.ndarray
-    group_of_indicator: np.ndarray
-    shared: np.ndarray
-    pair: np.ndarray
-    pair_sign: np.ndarray
-    paired_item: np.ndarray
-    own_error: np.ndarray
-    series: np.ndarray
-    reference_item: int
+__all__ = ["Rows", "add_likelihood", "add_loadings", "add_rows", "information"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +41,39 @@ class Loadings:
     indicator: Any
 
 
-def add_loadings(prior: PriorNumbers, structure: Structure) -> Loadings:
+@dataclass(frozen=True)
+class Rows:
+    """What the rows are without the states.
+
+    Attributes
+    ----------
+    slope, shift : tensor of float, shape (row,)
+        Oriented loading, and the predictor at a state of zero.
+    noise, decay : tensor of float, shape (row,)
+        Noise on the link scale; correlation with the own error of the row before.
+    """
+
+    slope: Any
+    shift: Any
+    noise: Any
+    decay: Any
+
+
+def _between(name: str, centre: Any, spread: Any, centring: Any, dims: str) -> Any:
+    r"""Add normals around a pooled centre, sampled between centred and non-centred.
+
+    With :math:`u \sim N(c\mu, \sigma^{c})`, :math:`\mu + \sigma^{1-c}(u - c\mu)` is
+    :math:`N(\mu, \sigma)` for every c in [0, 1]; much data calls for c near 1.
+
+    References
+    ----------
+    Gorinova, Moore and Hoffman 2020, Automatic reparameterisation of probabilistic programs.
+    """
+    raw = pm.Normal(name, centring * centre, spread**centring, dims=dims)
+    return centre + spread ** (1.0 - centring) * (raw - centring * centre)
+
+
+def add_loadings(data: dict[str, Any], prior: PriorNumbers, structure: Structure) -> Loadings:
     """Add the pooled loadings to the current model.
 
     A pair's two publics deviate from their common item by independent normals; written as the
@@ -77,63 +84,111 @@ def add_loadings(prior: PriorNumbers, structure: Structure) -> Loadings:
     spread = prior.log_normal_variable("loading_spread", dims=c.DIM_GROUP)
     deviation = prior["member_deviation.sd"]
     variance = (spread**2)[structure.group_of_item] + structure.paired_item * deviation**2 / 2.0
-    value = pm.Normal("loading_log", pt.log(mean)[structure.group_of_item], pt.sqrt(variance),
-                      dims=c.DIM_ITEM)
-    item = pt.exp(value)
+    value = _between("loading_between", pt.log(mean)[structure.group_of_item], pt.sqrt(variance),
+                     data["item_centring"], c.DIM_ITEM)
     log_indicator = value[structure.item]
     if structure.shared.size:
         half = pm.Normal("member_loading", 0.0, deviation / np.sqrt(2.0), dims=c.DIM_SHARED)
         log_indicator = pt.inc_subtensor(log_indicator[structure.shared],
                                          structure.pair_sign * half[structure.pair])
     indicator = pm.Deterministic(c.VAR_LOADING, pt.exp(log_indicator), dims=c.DIM_INDICATOR)
-    return Loadings(item, indicator)
+    return Loadings(pt.exp(value), indicator)
 
 
-def add_measurement(data: dict[str, Any], design: Design, structure: Structure,
-                    prior: PriorNumbers, loadings: Loadings, states: Any) -> None:
-    """Add intercepts, noise, nuisances and one likelihood node a family to the current model.
+def add_rows(data: dict[str, Any], design: Design, structure: Structure, prior: PriorNumbers,
+             loadings: Loadings, scaffold: Scaffold) -> Rows:
+    """Add intercepts, noise and nuisances to the current model.
 
     Parameters
     ----------
     data : dict of str to tensor
         The design's arrays as mutable data.
     design : Design
-        Gives the row blocks of the families.
+        Gives the labels.
     structure : Structure
-        Index arrays of :func:`bayes_alliance.model.build.measurement_structure`.
+        Index arrays.
     prior : PriorNumbers
         Numbers of the priors.
     loadings : Loadings
         From :func:`add_loadings`.
-    states : tensor of float, shape (series, time)
-        The monthly series.
+    scaffold : Scaffold
+        From :func:`bayes_alliance.model.states.add_scaffold`.
     """
-    row_state = _period_means(data, states)
-    offsets = _mode_offsets(data, design, prior)
-    own_half_life = _own_half_lives(design, prior)
-    noise = _noise(prior, structure, own_half_life)
-    intercept = _intercept(data, prior, structure, loadings, row_state, offsets)
-
     position = data["row_indicator"]
-    predictor = (intercept[position] + data["oriented"] * loadings.indicator[position] * row_state
-                 + offsets + _nuisance(data, design, prior))
-    decay = _own_error_decay(data, structure, own_half_life)
-    _add_likelihoods(data, design, prior, predictor, noise[position], decay)
+    own_half_life = _own_half_lives(design, prior)
+    noise = _noise(data, prior, structure, own_half_life)
+    intercept = _intercept(data, prior, structure, loadings, scaffold)
+    return Rows(slope=data["oriented"] * loadings.indicator[position],
+                shift=intercept[position] + _nuisance(data, design, prior),
+                noise=noise[position],
+                decay=_own_error_decay(data, structure, own_half_life))
+
+
+def information(data: dict[str, Any], rows: Rows, states_like: Any) -> tuple[Any, Any, Any]:
+    """Return what the rows say of the states in a Gaussian approximation.
+
+    A row of several months counts for its middle month. A series whose rows are some months
+    apart counts as independent rows of equal long-run information. Neither needs to be exact:
+    the result only sets the coordinates of the sampler.
+    """
+    variance = data["variance_base"] + data["variance_slope"] * rows.noise**2
+    apart = (1.0 + rows.decay) / (1.0 - rows.decay)
+    variance = variance * pt.switch(data["adjacent"] > 0, 1.0 - rows.decay**2, apart)
+    found = row_information(
+        rows.slope, data["weight"] / variance, rows.decay * data["adjacent"],
+        data["link_value"] - rows.shift, data["row_series"], data["middle_month"],
+        data["previous_row"], states_like)
+    return found[0], found[1], found[2]
+
+
+def add_likelihood(data: dict[str, Any], design: Design, prior: PriorNumbers, rows: Rows,
+                   states: Any) -> None:
+    """Add the likelihood of every row to the current model."""
+    predictor = row_predictor(states, rows.slope, rows.shift, data["row_series"], data["first"],
+                              data["stop"])
+    for family, block in design.blocks.items():
+        if family in WITHOUT_NOISE:
+            # Counts of thousands fix the logit itself, so it is sampled as it is, not as an error.
+            logit = pm.Normal(c.VAR_OBSERVATION_LOGIT, predictor[block], rows.noise[block],
+                              dims=c.DIM_OBSERVATION)
+            predictor = pt.set_subtensor(predictor[block], logit)
+
+    def logp(value: Any, mu: Any, noise: Any, decay: Any, weight: Any, n: Any, ways: Any,
+             previous: Any, family: Any, df: Any) -> Any:
+        return weight * row_density(mu, noise, decay, value, n, ways, previous, family, df)
+
+    pm.CustomDist(
+        c.VAR_OBSERVED, predictor, rows.noise, rows.decay, data["weight"], data["n"],
+        data["log_ways"], data["previous_row"], data["family_code"],
+        prior["student_t_noise_df"], logp=logp, observed=data["y"])
 
 
 def _intercept(data: dict[str, Any], prior: PriorNumbers, structure: Structure,
-               loadings: Loadings, row_state: Any, offsets: Any) -> Any:
-    """Return each indicator's intercept; an item's is sampled at the mean of its rows."""
-    running = pt.concatenate([pt.zeros((1,)), pt.cumsum(
-        data["oriented"] * row_state * loadings.item[structure.item][data["row_indicator"]]
-        + offsets)])
-    sums = running[data["indicator_stop"]] - running[data["indicator_first"]]
-    centre = data["item_average"] @ sums
+               loadings: Loadings, scaffold: Scaffold) -> Any:
+    """Return each indicator's intercept, shape (indicator,).
+
+    The best observed item of each series, its anchor, is sampled at the mean of the series'
+    path over the anchor's rows; every other item is sampled at the state that the anchor's mean
+    observation implies. Both are shifts with unit Jacobian.
+    """
+    paths = pt.stack([scaffold.first_path[0], scaffold.second_path[0], scaffold.first_path[1],
+                      scaffold.second_path[1], scaffold.rivals])
     deviation = prior["member_deviation.sd"]
     sd = pt.sqrt(prior["intercept.sd"] ** 2 + structure.paired_item * deviation**2 / 2.0)
-    at_mean = pm.Normal("intercept_at_mean", prior["intercept.mu"] + centre, sd,
-                        dims=c.DIM_ITEM)
-    intercept = (at_mean - centre)[structure.item]
+    slope = structure.item_orientation * loadings.item
+    anchors, others = structure.anchor_item, structure.other_item
+    at_path = (paths[structure.anchor_series] * data["anchor_months"]).sum(axis=1)
+    centre = slope[anchors] * at_path
+    anchored = pm.Normal("anchor_intercept_at_mean", prior["intercept.mu"] + centre, sd[anchors],
+                         dims=c.DIM_ANCHOR) - centre
+    implied = (data["anchor_value"] - anchored) / slope[anchors]
+    value = pt.set_subtensor(pt.zeros_like(slope)[anchors], anchored)
+    if others.size:
+        shift = slope[others] * implied[structure.anchor_of_other]
+        rest = pm.Normal("intercept_at_mean", prior["intercept.mu"] + shift, sd[others],
+                         dims=c.DIM_OTHER_ITEM) - shift
+        value = pt.set_subtensor(value[others], rest)
+    intercept = value[structure.item]
     if structure.shared.size:
         half = pm.Normal("member_intercept", 0.0, deviation / np.sqrt(2.0), dims=c.DIM_SHARED)
         intercept = pt.inc_subtensor(intercept[structure.shared],
@@ -141,13 +196,14 @@ def _intercept(data: dict[str, Any], prior: PriorNumbers, structure: Structure,
     return pm.Deterministic(c.VAR_INTERCEPT, intercept, dims=c.DIM_INDICATOR)
 
 
-def _noise(prior: PriorNumbers, structure: Structure, own_half_life: Any) -> Any:
+def _noise(data: dict[str, Any], prior: PriorNumbers, structure: Structure,
+           own_half_life: Any) -> Any:
     """Return each indicator's noise on the link scale, shape (indicator,)."""
     mean = prior.log_normal_variable("noise_mean", dims=c.DIM_GROUP)
     spread = prior.log_normal_variable("noise_spread", dims=c.DIM_GROUP)
-    raw = pm.Normal("noise_raw", 0.0, 1.0, dims=c.DIM_INDICATOR)
     group = structure.group_of_indicator
-    noise = mean[group] * pt.exp(spread[group] * raw)
+    noise = pt.exp(_between("noise_between", pt.log(mean)[group], spread[group],
+                            data["indicator_centring"], c.DIM_INDICATOR))
     if structure.series.size:
         # The own error of a monthly series is another thing than the scatter of polls. The data
         # fix its monthly innovation, so that is what is sampled: a shift with unit Jacobian.
@@ -159,27 +215,14 @@ def _noise(prior: PriorNumbers, structure: Structure, own_half_life: Any) -> Any
     return pm.Deterministic(c.VAR_NOISE, noise, dims=c.DIM_INDICATOR)
 
 
-def _period_means(data: dict[str, Any], states: Any) -> Any:
-    """Return the mean state over each row's months, shape (row,)."""
-    total = pt.concatenate([pt.zeros((states.shape[0], 1)), pt.cumsum(states, axis=1)], axis=1)
-    upto = total[data["row_series"], data["stop"]]
-    before = total[data["row_series"], data["first"]]
-    return (upto - before) * data["inverse_length"]
-
-
-def _mode_offsets(data: dict[str, Any], design: Design, prior: PriorNumbers) -> Any:
-    """Return the shift of each row's survey mode, shape (row,)."""
-    if not design.coords[c.DIM_OFFSET]:
-        return pt.zeros_like(data["y"])
-    offset = pm.Normal(c.VAR_MODE_OFFSET, prior["mode_offset.mu"], prior["mode_offset.sd"],
-                       dims=c.DIM_OFFSET)
-    return _padded(offset)[data["offset_cell"]]
-
-
 def _nuisance(data: dict[str, Any], design: Design, prior: PriorNumbers) -> Any:
-    """Return season, covariates and wave error of each row, shape (row,)."""
+    """Return survey mode, season, covariates and wave error of each row, shape (row,)."""
     total = pt.zeros_like(data["y"])
     coords = design.coords
+    if coords[c.DIM_OFFSET]:
+        offset = pm.Normal(c.VAR_MODE_OFFSET, prior["mode_offset.mu"], prior["mode_offset.sd"],
+                           dims=c.DIM_OFFSET)
+        total = total + _padded(offset)[data["offset_cell"]]
     if coords[c.DIM_SEASONAL]:
         # Twelve independent normals less their mean, which is what a zero-sum normal is.
         season = pm.ZeroSumNormal(c.VAR_SEASON, sigma=prior["season.sd"],
@@ -215,29 +258,3 @@ def _own_error_decay(data: dict[str, Any], structure: Structure, own_half_life: 
         return pt.zeros_like(data["gap"])
     of_row = own_half_life[pt.as_tensor(structure.own_error)[data["row_indicator"]]]
     return data["has_previous"] * pt.exp(-np.log(2.0) * data["gap"] / of_row)
-
-
-def _add_likelihoods(data: dict[str, Any], design: Design, prior: PriorNumbers, predictor: Any,
-                     noise: Any, decay: Any) -> None:
-    residual = data["y"] - predictor
-    for family, block in design.blocks.items():
-        mu, sd = predictor[block], noise[block]
-        if family in WITHOUT_NOISE:
-            # Counts of thousands fix the logit itself, so it is sampled as it is, not as an error.
-            mu = pm.Normal(c.VAR_OBSERVATION_LOGIT, mu, sd, dims=c.DIM_OBSERVATION)
-        if family in ("normal", "student_t"):
-            mu = mu + decay[block] * residual[data["previous_row"][block]]
-            sd = sd * pt.sqrt(1.0 - decay[block] ** 2)
-        pm.CustomDist(
-            f"observed_{family}", mu, sd, data["n"][block], data["weight"][block],
-            prior["student_t_noise_df"], data["log_ways"][block], logp=_weighted(family),
-            observed=data["y"][block])
-
-
-def _weighted(family: str) -> Any:
-    density = LIKELIHOODS[family].logp
-
-    def logp(value: Any, mu: Any, noise: Any, n: Any, weight: Any, df: Any, ways: Any) -> Any:
-        return weight * density(value, mu, noise, n, df, ways)
-
-    return logp

@@ -70,7 +70,7 @@ def row_predictor(samples: Samples, design: Design, *, waves: bool = True) -> np
     total = np.concatenate([np.zeros((*states.shape[:2], 1)), states.cumsum(axis=2)], axis=2)
     series = data["row_series"]
     mean = (total[:, series, data["stop"]] - total[:, series, data["first"]])
-    mean = mean * data["inverse_length"]
+    mean = mean / (data["stop"] - data["first"])
     position = data["row_indicator"]
     predictor = (values[c.VAR_INTERCEPT][:, position]
                  + data["oriented"] * values[c.VAR_LOADING][:, position] * mean)

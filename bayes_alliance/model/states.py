@@ -15,6 +15,7 @@ Invariant: nothing here is centred or scaled with moments of the window; the fir
 threat has mean zero and unit stationary variance apart from the events that move it.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,11 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_alliance import constants as c
-from bayes_alliance.model.dynamics import autoregression
+from bayes_alliance.model.kernels import autoregression
 from bayes_alliance.model.prior_numbers import PriorNumbers
+from bayes_alliance.model.series import unit_series
 
-__all__ = ["add_states", "persistence", "shock_scale"]
+__all__ = ["Scaffold", "add_scaffold", "add_states", "persistence"]
 
 
 def persistence(half_life: Any) -> Any:
@@ -33,14 +35,35 @@ def persistence(half_life: Any) -> Any:
     return pt.exp(-np.log(2.0) / half_life)
 
 
-def shock_scale(half_life: Any) -> Any:
-    """Return the innovation sd that gives unit stationary variance, ``sqrt(1 - phi**2)``."""
-    return pt.sqrt(-pt.expm1(-2.0 * np.log(2.0) / half_life))
+@dataclass(frozen=True)
+class Scaffold:
+    """Everything about the states that is not a monthly series.
+
+    Attributes
+    ----------
+    half_life : tensor of float, shape (construct,)
+        Of threat, credibility and cohesion, in months.
+    first_path, second_path : tensor of float, shape (pair, time)
+        What moves threat and credibility of the first and the second member apart from the
+        series: events, level, administrations.
+    rivals : tensor of float, shape (time,)
+        What disputes and governments add to the long-run level of cohesion.
+    correlation, level, second_scale, size : tensor of float, shape (pair,)
+        Correlation between the members' series; level and scale of the second member's; scale
+        of both.
+    """
+
+    half_life: Any
+    first_path: Any
+    second_path: Any
+    rivals: Any
+    correlation: Any
+    second_scale: Any
+    size: Any
 
 
-def add_states(data: dict[str, Any], prior: PriorNumbers, *, response: str,
-               innovations: str, reference_loading: Any) -> Any:
-    """Add the priors and the recursion of the five series to the current PyMC model.
+def add_scaffold(data: dict[str, Any], prior: PriorNumbers, reference_loading: Any) -> Scaffold:
+    """Add the parameters of the states to the current PyMC model.
 
     Parameters
     ----------
@@ -48,79 +71,36 @@ def add_states(data: dict[str, Any], prior: PriorNumbers, *, response: str,
         The design's arrays as mutable data.
     prior : PriorNumbers
         Numbers of the priors.
-    response : {"adjustment", "level"}
-        How cohesion answers to its drivers.
-    innovations : {"normal", "student_t"}
-        Distribution of the shocks of all five series, scaled to unit variance.
     reference_loading : tensor of float, shape ()
         Loading of the best observed credibility item, in whose units the administrations'
         effects are sampled.
-
-    Returns
-    -------
-    tensor of float, shape (series, time)
-        Threat of both members, credibility of both members, cohesion.
     """
     half_life = pm.Deterministic(
         c.VAR_HALF_LIFE,
         pt.stack([prior.log_normal_variable(f"half_life_{latent}") for latent in c.LATENTS]),
         dims=c.DIM_CONSTRUCT)
-    phi = persistence(half_life)
-    scale = shock_scale(half_life)
-    shocks = _innovations(prior, innovations)
-
-    pair = pt.stack([phi[0], phi[0], phi[1], phi[1]])
-    pair_scale = pt.stack([scale[0], scale[0], scale[1], scale[1]])
-    entering = pt.concatenate([shocks[:4, :1], shocks[:4, 1:] * pair_scale[:, None]], axis=1)
-    unit = autoregression(pair, entering)
-
     correlation_z = pm.Normal("correlation_z", prior["correlation.mu"], prior["correlation.sd"],
                               dims=c.DIM_PAIR)
     correlation = pm.Deterministic(c.VAR_CORRELATION, pt.tanh(correlation_z), dims=c.DIM_PAIR)
     level = pm.Normal(c.VAR_LEVEL_SECOND, prior["second_member_level.mu"],
                       prior["second_member_level.sd"], dims=c.DIM_PAIR)
     second_scale = prior.log_normal_variable(c.VAR_SCALE_SECOND, dims=c.DIM_PAIR)
-    across = pt.sqrt(1.0 - correlation**2)
-
-    threat = _threat(data, prior, unit[:2], correlation[0], across[0], level[0], second_scale[0])
-    credibility = _credibility(data, prior, unit[2:], correlation[1], across[1], level[1],
-                               second_scale[1], reference_loading)
-    long_run = _long_run_cohesion(data, prior, threat, credibility)
-    cohesion = _cohesion(long_run, shocks[4], phi[2], scale[2], response)
-    pm.Deterministic(c.THREAT, threat, dims=(c.DIM_MEMBER, c.DIM_TIME))
-    pm.Deterministic(c.CREDIBILITY, credibility, dims=(c.DIM_MEMBER, c.DIM_TIME))
-    pm.Deterministic(c.COHESION, cohesion, dims=c.DIM_TIME)
-    return pt.concatenate([threat, credibility, cohesion[None, :]], axis=0)
-
-
-def _innovations(prior: PriorNumbers, innovations: str) -> Any:
-    dims = (c.DIM_SERIES, c.DIM_TIME)
-    if innovations == "normal":
-        return pm.Normal(c.VAR_INNOVATION, 0.0, 1.0, dims=dims)
-    df = prior["student_t_innovation_df"]
-    return pm.StudentT(c.VAR_INNOVATION, nu=df, mu=0.0, sigma=pt.sqrt((df - 2.0) / df), dims=dims)
-
-
-def _threat(data: dict[str, Any], prior: PriorNumbers, unit: Any, correlation: Any, across: Any,
-            level: Any, scale: Any) -> Any:
     loading = pm.Normal(c.VAR_DRIVER_LOADING, prior["driver_loading.mu"],
                         prior["driver_loading.sd"], dims=(c.DIM_MEMBER, c.DIM_DRIVER))
-    own = pt.stack([unit[0], level + scale * (correlation * unit[0] + across * unit[1])])
-    return own + loading @ data["driver_stock"]
-
-
-def _credibility(data: dict[str, Any], prior: PriorNumbers, unit: Any, correlation: Any,
-                 across: Any, level: Any, scale: Any, reference_loading: Any) -> Any:
+    pushed = loading @ data["driver_stock"]
     effect = _administration_effects(data, prior, reference_loading)
     spread = prior.log_normal_variable(c.VAR_ADMINISTRATION_DEVIATION_SD)
     raw = pm.Normal("administration_deviation_raw", dims=(c.DIM_MEMBER, c.DIM_ADMINISTRATION))
     deviation = pm.Deterministic(c.VAR_ADMINISTRATION_DEVIATION, spread * raw,
                                  dims=(c.DIM_MEMBER, c.DIM_ADMINISTRATION))
-    size = prior.log_normal_variable(c.VAR_CREDIBILITY_SD)
     by_month = (effect[None, :] + deviation)[:, data["administration_cell"]]
-    own = pt.stack([size * unit[0],
-                    level + size * scale * (correlation * unit[0] + across * unit[1])])
-    return by_month + own
+    own_size = prior.log_normal_variable(c.VAR_CREDIBILITY_SD)
+    return Scaffold(
+        half_life=half_life,
+        first_path=pt.stack([pushed[0], by_month[0]]),
+        second_path=level[:, None] + pt.stack([pushed[1], by_month[1]]),
+        rivals=_rivals(data, prior), correlation=correlation, second_scale=second_scale,
+        size=pt.stack([pt.ones_like(own_size), own_size]))
 
 
 def _administration_effects(data: dict[str, Any], prior: PriorNumbers,
@@ -144,13 +124,82 @@ def _administration_effects(data: dict[str, Any], prior: PriorNumbers,
         dims=c.DIM_ADMINISTRATION)
 
 
+def _rivals(data: dict[str, Any], prior: PriorNumbers) -> Any:
+    """Return what disputes and governments add to the long-run level, shape (time,)."""
+    rival = pm.Normal(c.VAR_RIVAL_EFFECT, prior["rival_effect.mu"], prior["rival_effect.sd"],
+                      dims=c.DIM_RIVAL)
+    # The half-normal spread is the size of a normal number. Its sign goes with the effects',
+    # which are symmetric, so that the sampler meets no boundary at zero.
+    signed = pm.Normal("government_sd_z", 0.0, 1.0)
+    spread = prior["government_sd.sd"] * signed
+    pm.Deterministic(c.VAR_GOVERNMENT_SD, pt.abs(spread))
+    raw = pm.Normal("government_effect_raw", dims=c.DIM_GOVERNMENT)
+    government = pm.Deterministic(c.VAR_GOVERNMENT_EFFECT, spread * raw, dims=c.DIM_GOVERNMENT)
+    sides = data["government_cell"]
+    total = rival @ data["rival_stock"] + government[sides[0]] + government[sides[1]]
+    return data["rival_switch"] * total
+
+
+def add_states(data: dict[str, Any], prior: PriorNumbers, scaffold: Scaffold,
+               information: tuple[Any, Any, Any], *, response: str, innovations: str) -> Any:
+    """Add the five monthly series to the current model.
+
+    Parameters
+    ----------
+    data, prior
+        As in :func:`add_scaffold`.
+    scaffold : Scaffold
+        From :func:`add_scaffold`.
+    information : tuple of three tensors of float, shape (series, time)
+        What the rows say of the states; conditions the coordinates only.
+    response : {"adjustment", "level"}
+        How cohesion answers to its drivers.
+    innovations : {"normal", "student_t"}
+        Distribution of the shocks of all five series, scaled to unit variance.
+
+    Returns
+    -------
+    tensor of float, shape (series, time)
+        Threat of both members, credibility of both members, cohesion.
+    """
+    df = prior["student_t_innovation_df"]
+
+    def series(name: str, half_life: Any, path: Any, scale: Any, rows: list[int],
+               dims: tuple[str, ...]) -> Any:
+        # What lies beside a slice of the information is not read by the other series.
+        part = tuple(array[rows] for array in information)
+        return unit_series(name, half_life, path, scale, part, innovations=innovations,
+                           df=df, dims=dims)
+
+    pair = scaffold.half_life[:2]
+    rho, size = scaffold.correlation, scaffold.size
+    both = (c.DIM_PAIR, c.DIM_TIME)
+    first = series("first_series", pair, scaffold.first_path, size, [0, 2], both)
+    spread = size * scaffold.second_scale
+    second_path = scaffold.second_path + (spread * rho)[:, None] * first
+    across = spread * pt.sqrt(1.0 - rho**2)
+    second = series("second_series", pair, second_path, across, [1, 3], both)
+    first_state = scaffold.first_path + size[:, None] * first
+    second_state = second_path + across[:, None] * second
+    threat = pm.Deterministic(c.THREAT, pt.stack([first_state[0], second_state[0]]),
+                              dims=(c.DIM_MEMBER, c.DIM_TIME))
+    credibility = pm.Deterministic(c.CREDIBILITY, pt.stack([first_state[1], second_state[1]]),
+                                   dims=(c.DIM_MEMBER, c.DIM_TIME))
+
+    long_run = _paths(data, prior, threat, credibility) + scaffold.rivals
+    expected = _expected_cohesion(long_run, persistence(scaffold.half_life[2]), response)
+    residual = series("cohesion_residual", scaffold.half_life[2:], expected[None, :],
+                      pt.ones((1,)), [4], (c.DIM_COHESION, c.DIM_TIME))
+    cohesion = pm.Deterministic(c.COHESION, expected + residual[0], dims=c.DIM_TIME)
+    return pt.concatenate([threat, credibility, cohesion[None, :]], axis=0)
+
+
 def _softabs(value: Any) -> Any:
     return pt.sqrt(value**2 + c.SOFTABS_WIDTH**2) - c.SOFTABS_WIDTH
 
 
-def _long_run_cohesion(data: dict[str, Any], prior: PriorNumbers, threat: Any,
-                       credibility: Any) -> Any:
-    """Return the level that cohesion tends to, shape (time,)."""
+def _paths(data: dict[str, Any], prior: PriorNumbers, threat: Any, credibility: Any) -> Any:
+    """Return what both paths add to the long-run level of cohesion, shape (time,)."""
     coefficient = pm.Normal(c.VAR_COEFFICIENT, prior["coefficient.mu"], prior["coefficient.sd"],
                             dims=c.DIM_COEFFICIENT)
     level = pt.zeros_like(threat[0])
@@ -159,21 +208,12 @@ def _long_run_cohesion(data: dict[str, Any], prior: PriorNumbers, threat: Any,
         gap = _softabs(states[0] - states[1]) / 2
         path = coefficient[2 * position] * mean - coefficient[2 * position + 1] * gap
         level = level + data["path_switch"][position] * path
-
-    rival = pm.Normal(c.VAR_RIVAL_EFFECT, prior["rival_effect.mu"], prior["rival_effect.sd"],
-                      dims=c.DIM_RIVAL)
-    spread = pm.HalfNormal(c.VAR_GOVERNMENT_SD, prior["government_sd.sd"])
-    raw = pm.Normal("government_effect_raw", dims=c.DIM_GOVERNMENT)
-    government = pm.Deterministic(c.VAR_GOVERNMENT_EFFECT, spread * raw, dims=c.DIM_GOVERNMENT)
-    sides = data["government_cell"]
-    rivals = rival @ data["rival_stock"] + government[sides[0]] + government[sides[1]]
-    return level + data["rival_switch"] * rivals
+    return level
 
 
-def _cohesion(long_run: Any, shock: Any, phi: Any, scale: Any, response: str) -> Any:
-    if response == "adjustment":
-        later = (1.0 - phi) * long_run[1:] + scale * shock[1:]
-        entering = pt.concatenate([long_run[:1] + shock[:1], later])
-        return autoregression(phi[None], entering[None, :])[0]
-    error = pt.concatenate([shock[:1], scale * shock[1:]])
-    return long_run + autoregression(phi[None], error[None, :])[0]
+def _expected_cohesion(long_run: Any, phi: Any, response: str) -> Any:
+    """Return cohesion without its residual, shape (time,)."""
+    if response == "level":
+        return long_run
+    entering = pt.concatenate([long_run[:1], (1.0 - phi) * long_run[1:]])
+    return autoregression(phi[None], entering[None, :])[0]

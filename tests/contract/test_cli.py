@@ -31,7 +31,10 @@ def test_commands_that_do_not_sample(arguments, shown, tmp_path):
     (["fit", "rok_japan", "--out", "f.nc", "--hypothesis", "H9"], "unknown hypothesis"),
     (["fit", "rok_japan", "--out", "f.nc", "--leave-out", "war"], "unknown episode"),
     (["forecast", "rok_japan", "--out", "d", "--horizon", "99"], "1 to 60 months"),
-    (["forecast", "rok_japan", "--out", "d", "--scenario", "war"], "unknown scenario"),
+    (["forecast", "rok_japan", "--out", "d", "--scenario", "us_dout"], "did you mean 'us_doubt'"),
+    (["forecast", "rok_japan", "--out", "d", "--scenario", "war.toml"], "no such scenario file"),
+    (["model", "show", "rok_jpan"], "no model of this name"),
+    (["data", "show", "nowhere"], "no such dataset"),
 ])
 def test_wrong_input_is_one_message_and_status_two(arguments, message, tmp_path):
     (tmp_path / "there.nc").write_text("mine")
@@ -40,6 +43,7 @@ def test_wrong_input_is_one_message_and_status_two(arguments, message, tmp_path)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert (tmp_path / "there.nc").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["there.nc"]
 
 
 def test_a_faulty_dataset_is_listed_with_status_two(dataset):

@@ -1,0 +1,101 @@
+"""``fit``, ``compare``, ``forecast`` and ``report``: the commands that sample.
+
+Invariant: PyMC is imported inside the commands only; what a command was given is checked before
+anything is drawn; draws that fail the gate are saved before the command says so.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayes_alliance.cli.console import errors_to_status, print_table, steps
+
+__all__ = ["compare_command", "fit_command", "forecast_command", "report_command"]
+
+Model = Annotated[str, typer.Argument(help="Name of a shipped model, or path of a .toml file.")]
+Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
+Out = Annotated[Path, typer.Option(help="Folder to write to.")]
+Work = Annotated[Path | None, typer.Option(
+    help="Folder that keeps the fits, to go on after an interruption.")]
+Draws = Annotated[int | None, typer.Option(
+    min=10, help="Draws a chain, in place of the model file's.")]
+Tune = Annotated[int | None, typer.Option(
+    min=10, help="Tuning steps a chain, in place of the model file's.")]
+Chains = Annotated[int | None, typer.Option(
+    min=2, help="Chains, in place of the model file's.")]
+
+
+def fit_command(model: Model,
+                out: Annotated[Path, typer.Option(help="File for the fit (.nc).")],
+                hypothesis: Annotated[str, typer.Option(help="H0, HX, H1, H2 or H12.")] = "H12",
+                leave_out: Annotated[str, typer.Option(help="Episode to hold out.")] = "",
+                seed: Seed = 1, draws: Draws = None, tune: Tune = None, chains: Chains = None,
+                overwrite: Annotated[bool, typer.Option(help="Replace the file.")] = False,
+                ) -> None:
+    """Fit a model and save the draws, also where they fail the diagnostics gate."""
+    with errors_to_status():
+        if out.exists() and not overwrite:
+            raise FileExistsError(f"{out} exists; pass --overwrite to replace it")
+        if not out.resolve().parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {out.resolve().parent}")
+        from bayes_alliance.inference import fit_panel, load_model, require_passed
+
+        spec, panel = load_model(model)
+        with steps() as shown:
+            result = fit_panel(spec, panel, hypothesis=hypothesis, leave_out=leave_out, seed=seed,
+                               draws=draws, tune=tune, chains=chains, announce=shown.announce,
+                               report=shown.report)
+        result.save(out, overwrite=overwrite)
+        typer.echo(result.sentence)
+        require_passed(result)
+
+
+def compare_command(model: Model, seed: Seed = 1, work: Work = None) -> None:
+    """Compare the hypotheses in every episode."""
+    with errors_to_status(keep=None if work is not None else Path()):
+        from bayes_alliance.api import compare
+
+        with steps() as shown:
+            result = compare(model, seed=seed, announce=shown.announce, report=shown.report,
+                             work=work)
+        print_table(result.table[["episode", "hypothesis", "verdict", "reason"]], "verdicts")
+        shown_columns = ["hypothesis", "episode", "difference", "difference_se", "flag"]
+        print_table(result.evidence.table[shown_columns], "held-out difference to HX, in nats")
+
+
+def forecast_command(model: Model, out: Out,
+                     horizon: Annotated[int | None, typer.Option(help="Months ahead.")] = None,
+                     scenario: Annotated[str, typer.Option(
+                         help="as_now, a scenario of the model file, or a .toml file with one "
+                         "table [scenarios.NAME].")] = "as_now",
+                     seed: Seed = 1, draws: Draws = None, tune: Tune = None,
+                     chains: Chains = None) -> None:
+    """Forecast cohesion and every indicator; writes forecast.csv."""
+    with errors_to_status(keep=out):
+        from bayes_alliance.api import forecast
+        from bayes_alliance.forecast import forecast_months, resolve_scenario
+        from bayes_alliance.inference import load_model
+        from bayes_alliance.report.machine import write_text
+
+        spec, panel = load_model(model)
+        forecast_months(spec, horizon)
+        resolve_scenario(scenario, spec, panel)
+        out.mkdir(parents=True, exist_ok=True)
+        with steps() as shown:
+            result = forecast(model, horizon, scenario=scenario, seed=seed, draws=draws, tune=tune,
+                              chains=chains, announce=shown.announce, report=shown.report)
+        write_text(out / "forecast.csv",
+                   result.table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        typer.echo(result.sentence)
+
+
+def report_command(model: Model, out: Out, seed: Seed = 1, work: Work = None) -> None:
+    """Fit, compare, forecast and write a page with its tables."""
+    with errors_to_status(keep=None if work is not None else out):
+        from bayes_alliance.api import report
+
+        with steps() as shown:
+            page = report(model, out, seed=seed, announce=shown.announce, report=shown.report,
+                          work=work)
+        typer.echo(str(page))

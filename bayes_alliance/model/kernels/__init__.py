@@ -1,0 +1,16 @@
+"""Compiled pieces of the log density with hand-written reverse passes, in Numba."""
+
+from bayes_alliance.model.kernels.autoregression import autoregression
+from bayes_alliance.model.kernels.conditional import conditional_series, whitened_series
+from bayes_alliance.model.kernels.information import row_information
+from bayes_alliance.model.kernels.rows import FAMILY_CODES, row_density, row_predictor
+
+__all__ = [
+    "FAMILY_CODES",
+    "autoregression",
+    "conditional_series",
+    "row_density",
+    "row_information",
+    "row_predictor",
+    "whitened_series",
+]

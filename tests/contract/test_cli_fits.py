@@ -1,0 +1,139 @@
+"""The commands that sample, run for real on few draws in this process."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from bayes_alliance.cli.app import app
+from bayes_alliance.inference import Gate, fit_panel, load_fit
+from bayes_alliance.report import FILES
+
+FEW = ["--draws", "60", "--tune", "150", "--chains", "2"]
+LOOSE = Gate(rhat=10.0, rhat_states=10.0, ess=1.0, bfmi=0.0, divergences=10_000)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def loose(monkeypatch):
+    """Fits of few draws pass the gate."""
+    def fit(spec, panel, **options):
+        return fit_panel(spec, panel, **options | {"gate": LOOSE})
+
+    for place in ("inference", "api"):
+        monkeypatch.setattr(f"bayes_alliance.{place}.fit_panel", fit)
+
+
+@pytest.fixture
+def drawn(monkeypatch, full, reference, without):
+    """Every fit of the main job is one that this session has drawn."""
+    known = {("H12", ""): full, ("HX", ""): reference,
+             **{("H12", name): fit for name, fit in without.items()}}
+    asked = []
+
+    def fit(spec, panel, *, hypothesis="H12", leave_out="", seed=1, announce=None, **_):
+        asked.append((hypothesis, leave_out, seed))
+        if announce is not None:
+            announce(f"sampling {hypothesis}")
+        return known[hypothesis, leave_out]
+
+    monkeypatch.setattr("bayes_alliance.report.job.fit_panel", fit)
+    return asked
+
+
+def test_fit_saves_what_it_draws(tmp_path, loose):
+    done = run("fit", "rok_japan", "--out", tmp_path / "f.nc", "--hypothesis", "HX", "--seed", 5,
+               *FEW)
+    assert done.exit_code == 0, done.stderr
+    fit = load_fit(tmp_path / "f.nc")
+    assert fit.hypothesis == "HX"
+    assert dict(fit.posterior.sizes) | {"chain": 2, "draw": 60} == dict(fit.posterior.sizes)
+    assert fit.provenance["seed"] == 5
+    assert "2 chains of 60 draws" in done.stdout
+
+
+def test_a_fit_that_fails_the_gate_is_saved_and_said_with_status_one(tmp_path):
+    done = run("fit", "rok_japan", "--out", tmp_path / "f.nc", *FEW)
+    assert done.exit_code == 1
+    assert "H12 failed the diagnostics gate" in done.stderr
+    assert "effective draws" in done.stderr
+    assert "Traceback" not in done.stderr
+    fit = load_fit(tmp_path / "f.nc")
+    assert not fit.diagnostics.passed
+    assert fit.posterior.sizes["draw"] == 60
+
+
+@pytest.mark.parametrize("scenario", ["as_now", "us_doubt"])
+def test_forecast_writes_its_table(tmp_path, loose, scenario):
+    done = run("forecast", "rok_japan", "--out", tmp_path / "new", "--horizon", 6, "--scenario",
+               scenario, *FEW)
+    assert done.exit_code == 0, done.stderr
+    table = pd.read_csv(tmp_path / "new" / "forecast.csv")
+    assert tuple(table.columns) == FILES["forecast.csv"]
+    assert set(table["scenario"]) == {scenario}
+    assert table["time"].nunique() == 6
+    assert re.match(r"2025-06, .*cohesion is lower", done.stdout.strip().splitlines()[-1])
+
+
+def test_a_forecast_whose_fit_fails_the_gate_keeps_the_draws(tmp_path):
+    done = run("forecast", "rok_japan", "--out", tmp_path, *FEW)
+    assert done.exit_code == 1
+    assert "failed the diagnostics gate" in done.stderr
+    assert "its draws are kept in" in done.stderr
+    assert load_fit(tmp_path / "failed-H12-1.nc").posterior.sizes["chain"] == 2
+    assert not (tmp_path / "forecast.csv").exists()
+
+
+def test_compare_prints_verdicts_and_differences(drawn, spec):
+    done = run("compare", "rok_japan", "--seed", 3)
+    assert done.exit_code == 0, done.stderr
+    assert "episode,hypothesis,verdict,reason" in done.stdout
+    assert done.stdout.count("absolute values not computed") == len(spec.episodes)
+    for episode in spec.episodes:
+        assert re.search(rf"^{episode},H1,(supported|contradicted|inconclusive),", done.stdout,
+                         re.M)
+    assert drawn == [("H12", "", 3), ("HX", "", 3), ("H12", "friction", 3),
+                     ("H12", "cohesion", 3)]
+
+
+def test_report_writes_a_page_and_its_tables(tmp_path, drawn):
+    done = run("report", "rok_japan", "--out", tmp_path / "r", "--seed", 3, "--work",
+               tmp_path / "work")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.strip().endswith("index.html")
+    written = {path.name for path in (tmp_path / "r").iterdir()}
+    assert written == {"index.html", "diagnostics.json", *FILES}
+    table = pd.read_csv(tmp_path / "r" / "hypotheses.csv")
+    assert list(table["hypothesis"].iloc[:5]) == ["H0", "HX", "H1", "H2", "H12"]
+    assert np.isfinite(table.loc[table["hypothesis"] == "H1", "difference"]).all()
+    assert {path.name for path in (tmp_path / "work").iterdir()} == {
+        "H12-3.nc", "HX-3.nc", "H12-friction-3.nc", "H12-cohesion-3.nc"}
+
+
+def test_a_report_whose_fit_fails_the_gate_keeps_the_draws(tmp_path, monkeypatch, full):
+    from dataclasses import replace
+
+    bad = replace(full, diagnostics=replace(full.diagnostics, passed=False,
+                                            failures=("R-hat of x is 2",)))
+    monkeypatch.setattr("bayes_alliance.report.job.fit_panel", lambda spec, panel, **_: bad)
+    done = run("report", "rok_japan", "--out", tmp_path)
+    assert done.exit_code == 1
+    assert "R-hat of x is 2" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["failed-H12-3.nc"]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["fit", "rok_japan", "--out", "f.nc", "--draws", "0"],
+    ["fit", "rok_japan", "--out", "f.nc", "--chains", "1"],
+    ["forecast", "rok_japan", "--out", "d", "--tune", "-5"]])
+def test_impossible_sampler_settings_are_refused(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert "is not in the range" in done.stderr
+    assert list(tmp_path.iterdir()) == []
