@@ -57,7 +57,8 @@ class Forecast:
 
     def plot(self, target: str = c.COHESION) -> Any:
         """Draw one target's fan; see :func:`bayes_alliance.plotting.plot_fan`."""
-        return import_module("bayes_alliance.plotting").plot_fan(self.table, target)
+        title = "" if self.scenario == AS_NOW else f"scenario {self.scenario}"
+        return import_module("bayes_alliance.plotting").plot_fan(self.table, target, title=title)
 
 
 def forecast(fit: Fit, horizon: int | None = None, *, scenario: ScenarioLike = AS_NOW,

@@ -24,7 +24,7 @@ __all__ = ["plot_fan", "plot_fans"]
 
 
 def plot_fan(table: pd.DataFrame, target: str = c.COHESION, *, past: pd.DataFrame | None = None,
-             width: float = WIDE) -> Figure:
+             title: str = "", width: float = WIDE) -> Figure:
     """Draw the forecast of one target with 50 and 90% bands.
 
     Parameters
@@ -35,6 +35,8 @@ def plot_fan(table: pd.DataFrame, target: str = c.COHESION, *, past: pd.DataFram
         Which target.
     past : pandas.DataFrame, optional
         As for :func:`plot_fans`.
+    title : str
+        What the forecast takes for granted, for example; none by default.
     width : float
         Of the figure, in inches.
 
@@ -50,12 +52,15 @@ def plot_fan(table: pd.DataFrame, target: str = c.COHESION, *, past: pd.DataFram
     _require(table, [target])
     figure, axes = new_figure(1, 3.2, width=width)
     _fan(axes[0], table, past, target, "", 10)
+    if title:
+        axes[0].set_title(title, fontsize=10, loc="left")
     years(axes[0], 5 if is_narrow(width) else 10)
     return figure
 
 
 def plot_fans(table: pd.DataFrame, past: pd.DataFrame, targets: Sequence[str], *,
-              units: Mapping[str, str] | None = None, width: float = WIDE) -> Figure:
+              units: Mapping[str, str] | None = None, names: Mapping[str, str] | None = None,
+              width: float = WIDE) -> Figure:
     """Draw forecasts of several targets with what came before.
 
     Parameters
@@ -69,6 +74,8 @@ def plot_fans(table: pd.DataFrame, past: pd.DataFrame, targets: Sequence[str], *
         What to draw; two to a row, one on a narrow figure.
     units : mapping, optional
         Unit of each target, shown with its name.
+    names : mapping, optional
+        What to call a target instead of its name in the table.
     width : float
         Of the figure, in inches.
 
@@ -88,7 +95,8 @@ def plot_fans(table: pd.DataFrame, past: pd.DataFrame, targets: Sequence[str], *
     figure, axes = new_figure(rows, (1.65 if narrow else 1.85) * rows, columns, width=width)
     for panel, target in zip(axes, targets, strict=False):
         unit = (units or {}).get(target, "")
-        _fan(panel, table, past, target, f"{target} ({unit})" if unit else target, 9)
+        name = (names or {}).get(target, target)
+        _fan(panel, table, past, target, f"{name} ({unit})" if unit else name, 9)
         panel.set_xlim(*_limits(table, past, targets))
         years(panel, 6)
     for panel in axes[len(targets):]:

@@ -19,6 +19,7 @@ from bayes_alliance.plotting.style import (
     RED,
     WIDE,
     band,
+    country,
     is_narrow,
     months,
     new_figure,
@@ -159,7 +160,7 @@ def plot_drivers(states: pd.DataFrame, panel: Panel, spec: ModelSpec, construct:
     for member, colour, dashes in looks:
         part = states[(states["latent"] == construct) & (states["member"] == member)]
         x = months(part["time"].tolist())
-        band(axes, x, part, colour, member, dashes)
+        band(axes, x, part, colour, country(member), dashes)
         medians.append(part["q50"].to_numpy())
     if gaps is None:
         gap.plot(x, medians[0] - medians[1], color=GREEN, linewidth=1.7)
@@ -172,7 +173,7 @@ def plot_drivers(states: pd.DataFrame, panel: Panel, spec: ModelSpec, construct:
     if construct == c.CREDIBILITY:
         _mark_administrations(axes, gap, panel, x, narrow=is_narrow(width))
     tidy(axes, construct)
-    tidy(gap, f"{panel.members[0]} less {panel.members[1]}")
+    tidy(gap, " less ".join(country(member) for member in panel.members))
     gap.set_xlim(x[0] - 0.2, x[-1] + 0.2)
     figure.legend(*axes.get_legend_handles_labels(), fontsize=10, frameon=False, ncols=2,
                   loc="outside upper left", handlelength=2.6)

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 __all__ = ["BLACK", "BLUE", "COLOURS", "GREEN", "GREY", "NARROW", "ORANGE", "PALE", "PURPLE",
-           "RED", "SKY", "WIDE", "band", "is_narrow", "months", "new_figure", "readable", "shade",
-           "tidy", "years"]
+           "RED", "SKY", "WIDE", "band", "country", "is_narrow", "months", "new_figure", "readable",
+           "shade", "tidy", "years"]
 
 BLACK: Final = "#000000"
 ORANGE: Final = "#E69F00"
@@ -38,6 +38,8 @@ COLOURS: Final = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 WIDE: Final = 7.5
 NARROW: Final = 4.2
 _BETWEEN: Final = 6.0
+# A name of a state of so many letters is its initials.
+_INITIALS: Final = 3
 
 
 def is_narrow(width: float) -> bool:
@@ -102,6 +104,11 @@ def shade(axes: Axes, window: tuple[str, str], colour: str, *, alpha: float = 0.
     """Shade a window of months, both ends included."""
     start, end = months(window)
     axes.axvspan(start - 1 / 24, end + 1 / 24, color=colour, alpha=alpha, linewidth=0, zorder=0)
+
+
+def country(label: str) -> str:
+    """Return a state's name as a reader would write it: ``rok`` is ROK, ``japan`` is Japan."""
+    return label.upper() if len(label) <= _INITIALS else readable(label)
 
 
 def readable(label: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from bayes_alliance import constants as c
+from bayes_alliance.plotting.verdicts import DECIBANS
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
@@ -78,13 +79,12 @@ def counterfactuals(inputs: ReportInputs) -> Rows:
 
 
 def evidence(inputs: ReportInputs) -> Rows:
-    """Return the leave-episode-out differences, in nats and decibans."""
-    nats_to_decibans = 10 / 2.302585092994046
+    """Return the leave-episode-out differences, in nats and decibans; empty where missing."""
     return [{"episode": row.episode, "hypothesis": row.hypothesis,
              "difference": wording.number(row.difference, signed=True),
              "error": wording.number(row.difference_se, 3),
-             "decibans": wording.number(row.difference * nats_to_decibans, 1, signed=True),
-             "elpd": wording.number(row.elpd) or "not computed",
+             "decibans": wording.number(row.difference * DECIBANS, 1, signed=True),
+             "elpd": wording.number(row.elpd),
              "flag": row.flag if isinstance(row.flag, str) else ""}
             for row in inputs.evidence.itertuples() if row.unit == "leave_episode_out"]
 

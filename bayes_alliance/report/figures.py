@@ -17,6 +17,7 @@ from PIL import Image
 
 from bayes_alliance import constants as c
 from bayes_alliance import plotting
+from bayes_alliance.plotting.style import country
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
@@ -55,7 +56,8 @@ def pictures(inputs: ReportInputs) -> dict[str, Picture]:
         "fan": (lambda width: plotting.plot_fan(inputs.forecast, past=_past(inputs), width=width),
                 _fan_alt(inputs)),
         "fans": (lambda width: plotting.plot_fans(
-            inputs.forecast, _past(inputs), _targets(inputs), units=_units(inputs), width=width),
+            inputs.forecast, _past(inputs), _targets(inputs), units=_units(inputs),
+            names=_state_names(inputs), width=width),
             _fans_alt(inputs)),
         "coverage": (lambda width: plotting.plot_coverage(panel.rows, panel.excluded,
                                                           panel.indicators, width=width),
@@ -131,6 +133,12 @@ def _targets(inputs: ReportInputs) -> list[str]:
     return chosen
 
 
+def _state_names(inputs: ReportInputs) -> dict[str, str]:
+    """Return how a reader calls the members' states."""
+    return {f"{latent}_{member}": f"{latent}, {country(member)}"
+            for latent in c.PATHS for member in inputs.panel.members}
+
+
 def _units(inputs: ReportInputs) -> dict[str, str]:
     return {str(name): str(unit) for name, unit in inputs.panel.indicators["unit"].items()}
 
@@ -155,7 +163,7 @@ def _driver_alt(inputs: ReportInputs, construct: str) -> str:
         means = ", ".join(
             f"{wording.number(values.loc[about.window[0]:about.window[1]].mean(), signed=True)} "
             f"in {name}" for name, about in inputs.spec.episodes.items())
-        pieces.append(f"{member} {means}")
+        pieces.append(f"{country(str(member))} {means}")
     return (f"Lines of {construct} of both members with bands, and their difference below. Mean "
             f"of the medians: {'; '.join(pieces)}.")
 
@@ -186,8 +194,9 @@ def _fans_alt(inputs: ReportInputs) -> str:
     ends = inputs.forecast[inputs.forecast["time"] == inputs.forecast["time"].max()]
     ends = ends.drop_duplicates("target").set_index("target")
     units = _units(inputs)
-    pieces = [f"{name} {wording.plain(ends.at[name, 'q50'])} {units.get(name, '')}".rstrip()
-              for name in _targets(inputs)]
+    names = _state_names(inputs)
+    pieces = [f"{names.get(name, name)} {wording.plain(ends.at[name, 'q50'])} "
+              f"{units.get(name, '')}".rstrip() for name in _targets(inputs)]
     return (f"Fans of {len(pieces)} series after their past. Medians in "
             f"{wording.month(str(ends['time'].iloc[0]))}: {', '.join(pieces)}.")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bayes_alliance import constants as c
+from bayes_alliance.plotting.style import country
 from bayes_alliance.report import details, summary, wording
 from bayes_alliance.report.figures import pictures
 from bayes_alliance.report.inputs import ReportInputs
@@ -46,7 +47,7 @@ def render(results: ReportInputs) -> str:
         loader=PackageLoader("bayes_alliance.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     environment.filters.update(
-        minus=wording.minus, month=wording.month, number=wording.number,
+        country=country, minus=wording.minus, month=wording.month, number=wording.number,
         percent=wording.percent, probability=wording.probability, window=wording.window)
     screen = {"rows": summary.first_screen(results), "flags": summary.flags(results),
               "sentences": summary.sentences(results),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_alliance import constants as c
+from bayes_alliance.plotting.verdicts import DECIBANS
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
@@ -33,7 +34,7 @@ def first_screen(inputs: ReportInputs) -> list[dict[str, Any]]:
     list of dict
         ``episode``, ``window``, ``baselines``, ``directions`` (text by path), ``shares`` (by
         component ``median`` and ``interval``), ``lines`` (a dict for each hypothesis with
-        ``difference``, ``error``, ``flag``, ``verdict``, ``agreeing``).
+        ``difference``, ``error``, ``decibans``, ``flag``, ``verdict``, ``agreeing``).
     """
     records = []
     for name, episode in inputs.spec.episodes.items():
@@ -67,6 +68,7 @@ def _line(inputs: ReportInputs, episode: str, hypothesis: str) -> dict[str, str]
     return {"hypothesis": hypothesis,
             "difference": wording.number(found["difference"], signed=True),
             "error": _error(float(found["difference_se"])),
+            "decibans": wording.number(found["difference"] * DECIBANS, 1, signed=True),
             "flag": str(found["flag"]) if pd.notna(found["flag"]) else "",
             "verdict": str(verdict["verdict"]), "reason": str(verdict["reason"]),
             "agreeing": NOT_YET if pd.isna(agreeing) else wording.percent(agreeing)}
@@ -142,7 +144,7 @@ def ally(inputs: ReportInputs) -> dict[str, Any]:
     rows = inputs.readings.to_dict("records")
     readings = sorted((row for row in rows if c.CREDIBILITY in str(row["region"])),
                       key=lambda row: -row["posterior"])
-    sentence = ("The coefficient of the ally's credibility is positive with probability "
+    sentence = ("The coefficient of the ally’s credibility is positive with probability "
                 f"{wording.probability(float((draws > 0).mean()))}")
     if len(readings) >= 2:
         first, second = readings[:2]
@@ -178,4 +180,4 @@ def caveat(inputs: ReportInputs) -> str:
     return (f"One pair of states over {len(inputs.panel.time)} months says little about general "
             f"effects: the posterior standard deviations of the four coefficients are "
             f"{wording.span(wording.number(spread.min()), wording.number(spread.max()))} where "
-            f"the prior's is {wording.number(prior)}. Fear of entrapment is not measured.")
+            f"the prior’s is {wording.number(prior)}. Fear of entrapment is not measured.")

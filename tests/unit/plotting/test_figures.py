@@ -6,7 +6,7 @@ import pytest
 
 from bayes_alliance import constants as c
 from bayes_alliance import plotting
-from bayes_alliance.plotting.style import months, readable
+from bayes_alliance.plotting.style import country, months, readable
 from tests.helpers.report_inputs import make_inputs
 
 
@@ -175,3 +175,24 @@ def test_unknown_targets_and_latents_are_named(inputs):
 def test_months_and_names_of_the_tables_become_positions_and_words():
     assert months(["2018-01", "2018-12"]) == pytest.approx([2018 + 0.5 / 12, 2018 + 11.5 / 12])
     assert readable("trump_1") == "Trump 1"
+    assert [country(name) for name in ("rok", "us", "japan", "north_korea")] == [
+        "ROK", "US", "Japan", "North Korea"]
+
+
+def test_decibans_are_ten_times_the_decimal_logarithm(inputs):
+    assert plotting.verdicts.DECIBANS * np.log(1000) == pytest.approx(30)
+    figure = plotting.plot_evidence(inputs.evidence)
+    (above,) = figure.axes[0].child_axes
+    figure.canvas.draw()
+    low, high = figure.axes[0].get_xlim()
+    assert above.get_xlim() == pytest.approx((low * plotting.verdicts.DECIBANS,
+                                              high * plotting.verdicts.DECIBANS))
+
+
+def test_a_fan_says_its_scenario_and_a_state_its_readers_name(inputs):
+    axes = plotting.plot_fan(inputs.forecast, title="scenario us_doubt").axes[0]
+    assert axes.get_title(loc="left") == "scenario us_doubt"
+    past = inputs.states.rename(columns={"q50": "value"}).assign(target="threat_rok")
+    figure = plotting.plot_fans(inputs.forecast, past, ["threat_rok"],
+                                names={"threat_rok": "threat, ROK"})
+    assert figure.axes[0].get_title(loc="left") == "threat, ROK"

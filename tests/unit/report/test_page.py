@@ -163,6 +163,33 @@ def test_a_monte_carlo_error_that_rounds_away_is_not_zero(inputs):
     assert rows[0]["lines"][0]["error"] == "<0.01"
 
 
+def test_differences_are_told_in_nats_and_in_decibans(inputs, no_figures):
+    evidence = inputs.evidence.copy()
+    evidence.loc[evidence["hypothesis"] == "H1", "difference"] = 2.302585
+    words = plain(render(replace(inputs, evidence=evidence)))
+    assert words.count("H1 +2.30 ± 0.02 (+10.0)") == 2
+    assert "friction H1 +2.30 0.020 +10.0" in words
+
+
+def test_a_hypothesis_without_a_difference_is_shown_with_its_flag(inputs, no_figures):
+    flag = "absolute values not computed"
+    rows = pd.DataFrame([("H0", episode, "leave_episode_out", *[np.nan] * 4, flag)
+                         for episode in inputs.spec.episodes], columns=inputs.evidence.columns)
+    evidence = pd.concat([rows, inputs.evidence], ignore_index=True)
+    words = plain(render(replace(inputs, evidence=evidence)))
+    assert words.count(f"H0 {flag}") == 2
+    assert f": {flag}." not in words.split("Episode by episode")[0]
+    assert "Absolute" not in words
+    known = evidence.assign(elpd=-3.21)
+    assert "Absolute" in plain(render(replace(inputs, evidence=known)))
+
+
+def test_members_are_called_as_a_reader_calls_them(inputs, no_figures):
+    words = plain(render(inputs))
+    assert "ROK P Japan P" in words
+    assert "Credibility of the patron (US)" in words
+
+
 def test_a_flag_stands_beside_its_number(inputs, no_figures):
     evidence = inputs.evidence.copy()
     flagged = evidence["hypothesis"] == "H1"
