@@ -114,7 +114,7 @@ def plot_ranks(draws: xr.DataArray, *, width: float = WIDE) -> Figure:
         for chain in range(chains):
             counts = np.histogram(ranks[chain], edges)[0]
             panel.stairs(counts, np.linspace(0, 1, _BINS + 1), color=COLOURS[chain % len(COLOURS)],
-                         linewidth=1.3, label=f"chain {chain + 1}")
+                         linewidth=1.3, baseline=None, label=f"chain {chain + 1}")
         panel.set_ylim(0, None)
         tidy(panel, title=str(label).replace("_", " "), size=9)
     for panel in axes[count:]:
