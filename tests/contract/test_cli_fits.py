@@ -33,7 +33,7 @@ def loose(monkeypatch):
 
 @pytest.fixture
 def drawn(monkeypatch, full, reference, without):
-    """Every fit of the main job is one that this session has drawn."""
+    """Every fit of the main job is one that this session has drawn; few draws of the prior."""
     known = {("H12", ""): full, ("HX", ""): reference,
              **{("H12", name): fit for name, fit in without.items()}}
     asked = []
@@ -44,7 +44,11 @@ def drawn(monkeypatch, full, reference, without):
             announce(f"sampling {hypothesis}")
         return known[hypothesis, leave_out]
 
+    def few(spec, panel, **options):
+        return fit_panel(spec, panel, **options | {"draws": 60, "tune": 100, "chains": 2})
+
     monkeypatch.setattr("bayes_alliance.report.job.fit_panel", fit)
+    monkeypatch.setattr("bayes_alliance.checks.predictive.fit_panel", few)
     return asked
 
 
