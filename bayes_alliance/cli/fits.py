@@ -68,7 +68,7 @@ def forecast_command(model: Model, out: Out,
                      horizon: Annotated[int | None, typer.Option(help="Months ahead.")] = None,
                      scenario: Annotated[str, typer.Option(
                          help="as_now, a scenario of the model file, or a .toml file with one "
-                         "table [scenarios.NAME].")] = "as_now",
+                         "table scenarios.NAME.")] = "as_now",
                      seed: Seed = 1, draws: Draws = None, tune: Tune = None,
                      chains: Chains = None) -> None:
     """Forecast cohesion and every indicator; writes forecast.csv."""
