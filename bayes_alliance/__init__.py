@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 # Compilation goes through Numba; without this PyTensor looks for a C compiler and warns where
 # there is none.
-os.environ.setdefault("PYTENSOR_FLAGS", "cxx=")
+os.environ.setdefault("PYTENSOR_FLAGS", "cxx=,numba__fastmath=False")
 
 if TYPE_CHECKING:
     from bayes_alliance.api import (

@@ -22,7 +22,6 @@ __all__ = [
     "DELTA_CREDIBILITY",
     "DELTA_THREAT",
     "DIM_ADMINISTRATION",
-    "DIM_ANCHOR",
     "DIM_COEFFICIENT",
     "DIM_COHESION",
     "DIM_COMPONENT",
@@ -37,7 +36,6 @@ __all__ = [
     "DIM_MONTH",
     "DIM_OBSERVATION",
     "DIM_OFFSET",
-    "DIM_OTHER_ITEM",
     "DIM_OWN_ERROR",
     "DIM_PAIR",
     "DIM_RIVAL",
@@ -64,7 +62,6 @@ __all__ = [
     "VAR_GOVERNMENT_EFFECT",
     "VAR_GOVERNMENT_SD",
     "VAR_HALF_LIFE",
-    "VAR_INNOVATION",
     "VAR_INTERCEPT",
     "VAR_LEVEL_SECOND",
     "VAR_LOADING",
@@ -125,8 +122,6 @@ DIM_OWN_ERROR: Final = "own_error_indicator"
 DIM_SHARED: Final = "shared_item"
 DIM_COMPONENT: Final = "component"
 DIM_COHESION: Final = "dyad"
-DIM_ANCHOR: Final = "anchor_item"
-DIM_OTHER_ITEM: Final = "other_item"
 
 # Posterior variables that a reader of a fit may rely on (dims in the schema contract test).
 VAR_COEFFICIENT: Final = "coefficient"
@@ -153,7 +148,6 @@ VAR_WAVE_ERROR: Final = "wave_error"
 VAR_OBSERVATION_LOGIT: Final = "observation_logit"
 VAR_OBSERVED: Final = "observed"
 VAR_WAVE_SD: Final = "wave_sd"
-VAR_INNOVATION: Final = "innovation"
 
 MONTHLY_STATES: Final = (THREAT, CREDIBILITY, COHESION)
 

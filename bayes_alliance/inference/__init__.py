@@ -8,9 +8,9 @@ from bayes_alliance.inference.fitting import (
     package_versions,
     require_passed,
 )
-from bayes_alliance.inference.gate import FULL_GATE, LEAVE_OUT_GATE, Diagnostics, Gate
+from bayes_alliance.inference.gate import FULL_GATE, LEAVE_OUT_GATE, Diagnostics, Gate, diagnose
 from bayes_alliance.inference.result import Fit
-from bayes_alliance.inference.sampling import Progress
+from bayes_alliance.inference.sampling import Progress, forward_draws
 from bayes_alliance.inference.store import load_fit, save_fit
 
 __all__ = [
@@ -20,8 +20,10 @@ __all__ = [
     "Fit",
     "Gate",
     "Progress",
+    "diagnose",
     "fit",
     "fit_panel",
+    "forward_draws",
     "held_out_rows",
     "load_fit",
     "load_model",

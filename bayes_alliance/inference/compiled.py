@@ -16,7 +16,10 @@ from bayes_alliance.model import Design, build_model
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["HELPER_SUFFIXES", "Compiled", "clear_compiled", "compile_model", "compiled_model"]
+Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+__all__ = ["HELPER_SUFFIXES", "Compiled", "Density", "clear_compiled", "compile_model",
+           "compiled_model"]
 
 # A few structures at most are in use at a time (response, innovations); a bound keeps a long
 # process from growing.
@@ -64,7 +67,7 @@ class Compiled:
         """Return the same compilation with other data."""
         return replace(self, data={**self.data, **arrays})
 
-    def density(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    def density(self) -> Density:
         """Return the function from coordinates to log density and gradient.
 
         It runs without the interpreter's lock, so that chains run side by side.
@@ -73,7 +76,8 @@ class Compiled:
         compiled = self._density
 
         def density(position: np.ndarray) -> tuple[float, np.ndarray]:
-            return compiled(position, *arrays)
+            value, gradient = compiled(position, *arrays)
+            return float(value), gradient
 
         return density
 
@@ -83,7 +87,7 @@ class Compiled:
         compiled, variables = self._expand, self.variables
 
         def expand(position: np.ndarray) -> dict[str, np.ndarray]:
-            flat = compiled(position, *arrays)
+            (flat,) = compiled(position, *arrays)
             result, start = {}, 0
             for name, shape in variables.items():
                 stop = start + int(np.prod(shape))
@@ -138,7 +142,6 @@ def compile_model(model: Any) -> Compiled:
     Compiled
         Reporting every free variable and deterministic that is no helper.
     """
-    import numba
     import pytensor
     import pytensor.tensor as pt
     from pymc.pytensorf import rewrite_pregrad
@@ -156,17 +159,10 @@ def compile_model(model: Any) -> Compiled:
     def compiled(outputs: list[Any]) -> tuple[Any, tuple[str, ...]]:
         function = pytensor.function([flat], clone_replace(outputs, pieces), mode="NUMBA",
                                      on_unused_input="ignore", trust_input=True)
-        inner = function.vm.jit_fn
-        single = len(outputs) == 1
-
-        @numba.njit(nogil=True)
-        def without_lock(position, *arrays):  # type: ignore[no-untyped-def]
-            found = inner(position, *arrays)
-            if single:
-                return found[0]
-            return found[0].item(), found[1]
-
-        return without_lock, tuple(shared.name for shared in function.get_shared())
+        compiled = function.vm.jit_fn
+        # Only the thin entry from Python is made with this option; what is behind it is the same.
+        compiled.targetoptions["nogil"] = True
+        return compiled, tuple(shared.name for shared in function.get_shared())
 
     logp = rewrite_pregrad(model.logp())
     gradient = pt.concatenate([part.ravel() for part in pt.grad(logp, values)])

@@ -48,9 +48,6 @@ class Gate:
 FULL_GATE: Final = Gate(rhat=1.01, rhat_states=1.02, ess=400)
 LEAVE_OUT_GATE: Final = Gate(rhat=1.03, rhat_states=1.03, ess=100)
 
-# Not reported as such: single monthly shocks show through the states.
-_SKIPPED: Final = (c.VAR_INNOVATION,)
-
 
 @dataclass(frozen=True)
 class Diagnostics:
@@ -140,12 +137,11 @@ def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset, gate: Gate, *,
 
 def _quantities(posterior: xr.Dataset) -> pd.DataFrame:
     """Return R-hat and effective draws of every scalar, states marked."""
-    kept = posterior[[str(name) for name in posterior.data_vars if name not in _SKIPPED]]
-    rhat = az.rhat(kept)
-    bulk = az.ess(kept, method="bulk")
-    tail = az.ess(kept, method="tail")
+    rhat = az.rhat(posterior)
+    bulk = az.ess(posterior, method="bulk")
+    tail = az.ess(posterior, method="tail")
     parts = []
-    for name in kept.data_vars:
+    for name in posterior.data_vars:
         frame = pd.DataFrame({
             "quantity": quantity_labels(rhat[name]),
             "rhat": rhat[name].to_numpy().ravel(),

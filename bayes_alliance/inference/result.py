@@ -58,7 +58,7 @@ class Fit:
         """Summary of the parameters: mean, sd, 5, 50 and 95% points, R-hat, effective draws."""
         rows = []
         for name in self.posterior.data_vars:
-            if name in (*c.MONTHLY_STATES, c.VAR_INNOVATION):
+            if name in c.MONTHLY_STATES:
                 continue
             rows.append(_summary(self.posterior[name]))
         summary = pd.concat(rows, ignore_index=True)

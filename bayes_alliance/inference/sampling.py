@@ -4,6 +4,7 @@ Invariant: a Ctrl-C returns what was drawn; only a run without a single draw of 
 raises ``KeyboardInterrupt``.
 """
 
+import logging
 import time
 import warnings
 from collections.abc import Callable
@@ -13,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from bayes_alliance.inference.compiled import Compiled
+from bayes_alliance.inference.compiled import HELPER_SUFFIXES, Compiled
+from bayes_alliance.inference.laplace import Coordinates, approximate
 
-__all__ = ["Progress", "RawDraws", "draw"]
+__all__ = ["Progress", "RawDraws", "draw", "forward_draws"]
 
 
-# Half-width of the uniform jitter of the chains' starts, in coordinates of about unit scale.
+# Standard deviation of the chains' starts, in coordinates of about unit scale.
 _JITTER: Final = 0.5
 
 
@@ -53,7 +55,7 @@ class RawDraws:
 
 def draw(compiled: Compiled, *, draws: int, tune: int, chains: int, seed: int, target_accept: float,
          max_depth: int, report: Callable[[Progress], None] | None = None) -> RawDraws:
-    """Run the No-U-Turn sampler.
+    """Run the No-U-Turn sampler in whitened coordinates.
 
     Parameters
     ----------
@@ -83,9 +85,9 @@ def draw(compiled: Compiled, *, draws: int, tune: int, chains: int, seed: int, t
 
     started = time.perf_counter()
     sampler = nutpie.sample(
-        _nutpie_model(compiled), draws=draws, tune=tune, chains=chains, seed=seed, target_accept=target_accept,
-        maxdepth=max_depth, save_warmup=False, progress_bar=False, blocking=False,
-        progress_callback=callback, progress_rate=500)
+        _nutpie_model(compiled, approximate(compiled)), draws=draws, tune=tune, chains=chains,
+        seed=seed, target_accept=target_accept, maxdepth=max_depth, save_warmup=False,
+        progress_bar=False, blocking=False, progress_callback=callback, progress_rate=500)
     interrupted = False
     with warnings.catch_warnings():
         # nutpie pads unequal chains after an abort with NaN and says so.
@@ -105,17 +107,51 @@ def draw(compiled: Compiled, *, draws: int, tune: int, chains: int, seed: int, t
     return RawDraws(posterior, stats, seconds, interrupted)
 
 
-def _nutpie_model(compiled: Compiled) -> Any:
-    """Hand the compiled functions to nutpie; chains start near the model's initial point."""
+def forward_draws(model: Any, *, draws: int, seed: int) -> xr.Dataset:
+    """Draw independently from the prior of a model, no observation entering.
+
+    Parameters
+    ----------
+    model : pymc.Model
+    draws : int
+        A multiple of four.
+    seed : int
+
+    Returns
+    -------
+    xarray.Dataset
+        The variables of a fit; the draws are counted as four chains.
+    """
+    import pymc as pm
+
+    names = [variable.name for variable in [*model.free_RVs, *model.deterministics]
+             if not variable.name.endswith(HELPER_SUFFIXES)]
+    logger = logging.getLogger("pymc.sampling.forward")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with model:
+            tree = pm.sample_prior_predictive(draws=draws, var_names=names, random_seed=seed)
+    finally:
+        logger.setLevel(level)
+    found = tree["prior"].to_dataset().isel(chain=0, drop=True)
+    parts = [found.isel(draw=slice(k * draws // 4, (k + 1) * draws // 4)) for k in range(4)]
+    return xr.concat([part.assign_coords(draw=np.arange(draws // 4)) for part in parts], "chain")
+
+
+def _nutpie_model(compiled: Compiled, coordinates: Coordinates) -> Any:
+    """Hand the compiled functions to nutpie, in the given coordinates."""
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    def start(seed: int) -> np.ndarray:
-        rng = np.random.default_rng(seed)
-        return compiled.start + rng.uniform(-_JITTER, _JITTER, compiled.size)
-
+    density, expand = coordinates.density(compiled.density()), compiled.expand()
     names = list(compiled.variables)
+
+    def start(seed: int) -> np.ndarray:
+        return _JITTER * np.random.default_rng(seed).standard_normal(compiled.size)
+
     return from_pyfunc(
-        compiled.size, compiled.density, lambda *_: compiled.expand(),
+        compiled.size, lambda: density,
+        lambda *_: lambda position: expand(coordinates.apply(position)),
         [np.dtype(np.float64)] * len(names), list(compiled.variables.values()), names,
         coords={name: list(labels) for name, labels in compiled.coords.items()},
         dims={name: compiled.dims[name] for name in names if name in compiled.dims},

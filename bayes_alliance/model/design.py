@@ -15,13 +15,14 @@ from bayes_alliance.exceptions import SpecError
 from bayes_alliance.model.kernels import FAMILY_CODES
 from bayes_alliance.model.layout import (
     WITHOUT_NOISE,
-    anchor_data,
-    anchor_items,
     centring,
+    counted_through,
     covariate_design,
     gaussian_rows,
     indicator_groups,
     indicator_items,
+    indicator_months,
+    item_months,
     item_series,
     label_index,
     level_and_contrasts,
@@ -98,11 +99,8 @@ class Design:
             rows left out, so the likelihood is exactly that of the remaining rows.
         """
         previous, gap = previous_rows(self.rows, used)
-        middle = self.data["middle_month"]
-        adjacent = (previous >= 0) & (middle - middle[previous] == 1)
         return self.with_data(weight=used.astype(float), previous_row=previous, gap=gap,
-                              has_previous=(previous >= 0).astype(float),
-                              adjacent=adjacent.astype(float))
+                              has_previous=(previous >= 0).astype(float))
 
     def with_data(self, **arrays: np.ndarray) -> "Design":
         """Return the design with some data arrays replaced (shapes must not change)."""
@@ -167,15 +165,16 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
     Design
         Data arrays (row = observations in design order, T = months).
         By row: ``y``, ``n``, ``weight``, ``oriented``, ``gap``, ``has_previous``, ``log_ways``,
-        ``link_value``, ``variance_base``, ``variance_slope``, ``adjacent``; positions
+        ``link_value``, ``variance_base``, ``variance_slope``; positions
         ``row_series``, ``first``, ``stop``, ``middle_month``, ``row_indicator``,
         ``previous_row``, ``family_code``; cells ``season_cell``, ``offset_cell``,
-        ``wave_cell``, in which 0 means none; ``covariate_design`` (row, covariate term).
-        By indicator and item: ``indicator_centring`` (indicator), ``item_centring`` (item).
-        By anchor: ``anchor_value`` (anchor), ``anchor_months`` (anchor, T).
-        By month: ``driver_stock`` (driver, T), ``rival_stock`` (rival, T), ``government_cell``
-        (2, T), ``administration_cell`` (T); ``administration_basis`` (administration,
-        administration).
+        ``wave_cell``, in which 0 means none; ``nuisance_cell`` (row, 3), the same three counted
+        through; ``covariate_design`` (row, covariate term).
+        By indicator and item: ``indicator_centring`` (indicator), ``item_centring`` (item),
+        ``item_months`` (item, T).
+        By month: ``driver_stock`` (driver, T), ``rival_stock`` (rival, T), ``government_months``
+        (government, T), ``administration_months`` (administration, T): 1 in office, else 0;
+        ``administration_basis`` (administration, administration).
         ``path_switch`` (2), ``rival_switch`` (), ``prior`` (number).
     """
     table = panel.indicators
@@ -195,10 +194,12 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
     orientation = table["orientation"].to_numpy(dtype=float)
     row_indicator = rows["indicator"].map(indicator_position).to_numpy(dtype=np.int64)
     gaussian = gaussian_rows(rows, spec.priors.student_t_noise_df)
-    anchors = anchor_items(rows, item_of, item_series(panel, list(spec.series)))
     start = rows["start_month"].to_numpy(dtype=np.int64)
     stop = rows["end_month"].to_numpy(dtype=np.int64) + 1
-    governments = coords[c.DIM_GOVERNMENT]
+    cells = {"offset_cell": label_index(offset_labels(rows, panel), coords[c.DIM_OFFSET]),
+             "season_cell": season_cells(rows, coords[c.DIM_SEASONAL]),
+             "wave_cell": label_index(list(rows["wave"]), coords[c.DIM_WAVE])}
+    sizes = [len(coords[c.DIM_OFFSET]), 12 * len(coords[c.DIM_SEASONAL]), len(coords[c.DIM_WAVE])]
     data: dict[str, np.ndarray] = {
         "y": rows["y"].to_numpy(dtype=float),
         "n": rows["n"].to_numpy(dtype=float),
@@ -210,23 +211,22 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "family_code": rows["family"].map(FAMILY_CODES).to_numpy(dtype=np.int64),
         "oriented": orientation[row_indicator],
         "row_indicator": row_indicator,
-        "season_cell": season_cells(rows, coords[c.DIM_SEASONAL]),
-        "offset_cell": label_index(offset_labels(rows, panel), coords[c.DIM_OFFSET]),
-        "wave_cell": label_index(list(rows["wave"]), coords[c.DIM_WAVE]),
+        **cells,
+        "nuisance_cell": counted_through(list(cells.values()), sizes),
         "covariate_design": covariate_design(rows, panel, coords[c.DIM_COVARIATE]),
         "indicator_centring": centring(rows, list(table.index), {k: k for k in table.index}),
         "item_centring": centring(rows, items, item_of),
         "log_ways": log_ways(rows),
         **gaussian,
-        **anchor_data(rows, anchors, item_of, gaussian["link_value"], len(panel.time)),
+        "item_months": item_months(rows, items, item_of, np.asarray(row_series),
+                                   item_series(panel, list(spec.series)), len(panel.time)),
         "driver_stock": panel.drivers.to_numpy(dtype=float).T.copy(),
         "rival_stock": panel.rivals.to_numpy(dtype=float).T.copy(),
-        "government_cell": np.array(
-            [[governments.index(f"{member}:{label}") for label in panel.governments[member]]
-             for member in panel.members], dtype=np.int64),
-        "administration_cell": np.array(
-            [coords[c.DIM_ADMINISTRATION].index(label)
-             for label in panel.governments[panel.patron]], dtype=np.int64),
+        "government_months": np.sum([
+            indicator_months([f"{member}:{label}" for label in panel.governments[member]],
+                             coords[c.DIM_GOVERNMENT]) for member in panel.members], axis=0),
+        "administration_months": indicator_months(panel.governments[panel.patron],
+                                                  coords[c.DIM_ADMINISTRATION]),
         "administration_basis": level_and_contrasts(len(coords[c.DIM_ADMINISTRATION])),
         "path_switch": np.ones(2),
         "rival_switch": np.array(1.0),
@@ -234,7 +234,6 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "previous_row": np.zeros(len(rows), dtype=np.int64),
         "gap": np.ones(len(rows)),
         "has_previous": np.zeros(len(rows)),
-        "adjacent": np.zeros(len(rows)),
     }
     design = Design(coords, data, blocks, rows, spec.model.response, spec.model.innovations)
     return (design.with_rows(np.ones(len(rows), dtype=bool))
@@ -263,7 +262,6 @@ def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list
     offsets = [f"{name}:{mode}" for name in table.index
                for _, mode in table.at[name, "mode_changes"]]
     used_offsets = set(offset_labels(rows, panel))
-    anchors = anchor_items(rows, item_of, item_series(panel, list(spec.series)))
     return {
         c.DIM_TIME: [str(month) for month in panel.time],
         c.DIM_MEMBER: list(panel.members),
@@ -278,8 +276,6 @@ def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list
         c.DIM_ADMINISTRATION: list(dict.fromkeys(panel.governments[panel.patron])),
         c.DIM_INDICATOR: list(table.index),
         c.DIM_ITEM: items,
-        c.DIM_ANCHOR: list(anchors.values()),
-        c.DIM_OTHER_ITEM: [item for item in items if item not in anchors.values()],
         c.DIM_COHESION: [panel.dyad],
         c.DIM_GROUP: list(dict.fromkeys(indicator_groups(panel).values())),
         c.DIM_SHARED: shared,

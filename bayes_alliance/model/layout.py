@@ -4,6 +4,7 @@ Invariant: 0 means "none" in every index that may be absent, so that the graph c
 front of the values it points into.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -15,13 +16,14 @@ from bayes_alliance.tables import Panel
 
 __all__ = [
     "WITHOUT_NOISE",
-    "anchor_data",
-    "anchor_items",
     "centring",
+    "counted_through",
     "covariate_design",
     "gaussian_rows",
     "indicator_groups",
     "indicator_items",
+    "indicator_months",
+    "item_months",
     "item_series",
     "label_index",
     "level_and_contrasts",
@@ -79,35 +81,19 @@ def item_series(panel: Panel, series: list[str]) -> dict[str, int]:
     return found
 
 
-def anchor_items(rows: pd.DataFrame, item_of: dict[str, str],
-                 series_of: dict[str, int]) -> dict[int, str]:
-    """Return the best observed item of each series that has one, by series."""
-    counts = rows["indicator"].map(item_of).value_counts()
-    best: dict[int, str] = {}
-    for item, series in series_of.items():
-        if series not in best or counts.get(item, 0) > counts.get(best[series], 0):
-            best[series] = item
-    return dict(sorted(best.items()))
+def item_months(rows: pd.DataFrame, items: list[str], item_of: dict[str, str],
+                series: np.ndarray, series_of: dict[str, int], months: int) -> np.ndarray:
+    """Return the share of each item's rows in each month, shape (item, month).
 
-
-def anchor_data(rows: pd.DataFrame, anchors: dict[int, str], item_of: dict[str, str],
-                value: np.ndarray, months: int) -> dict[str, np.ndarray]:
-    """Return each anchor's mean observation, and the share of its rows in each month.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        ``anchor_value`` (anchor,) and ``anchor_months`` (anchor, month).
+    Of an item put to both publics, the rows of the first one's series count.
     """
-    item = rows["indicator"].map(item_of).to_numpy()
     middle = middle_month(rows)
-    means = np.zeros(len(anchors))
-    share = np.zeros((len(anchors), months))
-    for k, name in enumerate(anchors.values()):
-        mine = np.flatnonzero(item == name)
-        means[k] = value[mine].mean() if mine.size else 0.0
+    item = rows["indicator"].map(item_of).to_numpy()
+    share = np.zeros((len(items), months))
+    for k, name in enumerate(items):
+        mine = np.flatnonzero((item == name) & (series == series_of[name]))
         np.add.at(share[k], middle[mine], 1.0 / max(mine.size, 1))
-    return {"anchor_value": means, "anchor_months": share}
+    return share
 
 
 def middle_month(rows: pd.DataFrame) -> np.ndarray:
@@ -192,6 +178,19 @@ def season_cells(rows: pd.DataFrame, seasonal: list[str]) -> np.ndarray:
     return np.array([position[name] * 12 + int(month) if name in position else 0
                      for name, month in zip(rows["indicator"], rows["calendar_month"],
                                             strict=True)], dtype=np.int64)
+
+
+def counted_through(cells: list[np.ndarray], sizes: list[int]) -> np.ndarray:
+    """Return several 1-based cells as positions in one vector behind a common 0, (row, part)."""
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    return np.stack([np.where(cell > 0, cell + start, 0)
+                     for cell, start in zip(cells, starts, strict=True)], axis=1)
+
+
+def indicator_months(labels: Iterable[str], known: list[str]) -> np.ndarray:
+    """Return 1 where a month has a label, shape (known label, month)."""
+    return np.equal.outer(np.asarray(known, dtype=object),
+                          np.asarray(list(labels), dtype=object)).astype(float)
 
 
 def covariate_design(rows: pd.DataFrame, panel: Panel, terms: list[str]) -> np.ndarray:

@@ -24,7 +24,12 @@ import pytensor.tensor as pt
 
 from bayes_alliance import constants as c
 from bayes_alliance.model.design import Design
-from bayes_alliance.model.kernels import row_density, row_information, row_predictor
+from bayes_alliance.model.kernels import (
+    row_density,
+    row_information,
+    row_predictor,
+    row_terms,
+)
 from bayes_alliance.model.layout import WITHOUT_NOISE
 from bayes_alliance.model.prior_numbers import PriorNumbers
 from bayes_alliance.model.states import Scaffold
@@ -51,12 +56,17 @@ class Rows:
         Oriented loading, and the predictor at a state of zero.
     noise, decay : tensor of float, shape (row,)
         Noise on the link scale; correlation with the own error of the row before.
+    precision, value : tensor of float, shape (row,)
+        The row as a normal observation: precision of its innovation, and what is left of it
+        without the state.
     """
 
     slope: Any
     shift: Any
     noise: Any
     decay: Any
+    precision: Any
+    value: Any
 
 
 def _between(name: str, centre: Any, spread: Any, centring: Any, dims: str) -> Any:
@@ -114,30 +124,27 @@ def add_rows(data: dict[str, Any], design: Design, structure: Structure, prior: 
     scaffold : Scaffold
         From :func:`bayes_alliance.model.states.add_scaffold`.
     """
-    position = data["row_indicator"]
     own_half_life = _own_half_lives(design, prior)
     noise = _noise(data, prior, structure, own_half_life)
     intercept = _intercept(data, prior, structure, loadings, scaffold)
-    return Rows(slope=data["oriented"] * loadings.indicator[position],
-                shift=intercept[position] + _nuisance(data, design, prior),
-                noise=noise[position],
-                decay=_own_error_decay(data, structure, own_half_life))
+    rate = pt.zeros_like(noise)
+    if own_half_life is not None:
+        rate = pt.set_subtensor(rate[structure.series], np.log(2.0) / own_half_life)
+    cells, effect = _nuisances(design, prior)
+    return Rows(*row_terms(loadings.indicator, intercept, noise, rate, cells, effect, data))
 
 
 def information(data: dict[str, Any], rows: Rows, states_like: Any) -> tuple[Any, Any, Any]:
     """Return what the rows say of the states in a Gaussian approximation.
 
-    A row of several months counts for its middle month. A series whose rows are some months
-    apart counts as independent rows of equal long-run information. Neither needs to be exact:
-    the result only sets the coordinates of the sampler.
+    A row of several months counts for its middle month, and the row before in a chain counts as
+    one of the month before. Neither needs to be exact: the result only sets the coordinates of
+    the sampler. But where a hyperparameter makes an error small, the information must grow by
+    the same factor as the density, or the point of no shocks would look like a mode.
     """
-    variance = data["variance_base"] + data["variance_slope"] * rows.noise**2
-    apart = (1.0 + rows.decay) / (1.0 - rows.decay)
-    variance = variance * pt.switch(data["adjacent"] > 0, 1.0 - rows.decay**2, apart)
-    found = row_information(
-        rows.slope, data["weight"] / variance, rows.decay * data["adjacent"],
-        data["link_value"] - rows.shift, data["row_series"], data["middle_month"],
-        data["previous_row"], states_like)
+    found = row_information(rows.slope, rows.precision, rows.decay, rows.value,
+                            data["row_series"], data["middle_month"], data["previous_row"],
+                            states_like)
     return found[0], found[1], found[2]
 
 
@@ -167,27 +174,17 @@ def _intercept(data: dict[str, Any], prior: PriorNumbers, structure: Structure,
                loadings: Loadings, scaffold: Scaffold) -> Any:
     """Return each indicator's intercept, shape (indicator,).
 
-    The best observed item of each series, its anchor, is sampled at the mean of the series'
-    path over the anchor's rows; every other item is sampled at the state that the anchor's mean
-    observation implies. Both are shifts with unit Jacobian.
+    An item is sampled where its data are, at the mean over its rows of what moves the state
+    apart from the monthly series: a shift with unit Jacobian.
     """
     paths = pt.stack([scaffold.first_path[0], scaffold.second_path[0], scaffold.first_path[1],
                       scaffold.second_path[1], scaffold.rivals])
     deviation = prior["member_deviation.sd"]
     sd = pt.sqrt(prior["intercept.sd"] ** 2 + structure.paired_item * deviation**2 / 2.0)
-    slope = structure.item_orientation * loadings.item
-    anchors, others = structure.anchor_item, structure.other_item
-    at_path = (paths[structure.anchor_series] * data["anchor_months"]).sum(axis=1)
-    centre = slope[anchors] * at_path
-    anchored = pm.Normal("anchor_intercept_at_mean", prior["intercept.mu"] + centre, sd[anchors],
-                         dims=c.DIM_ANCHOR) - centre
-    implied = (data["anchor_value"] - anchored) / slope[anchors]
-    value = pt.set_subtensor(pt.zeros_like(slope)[anchors], anchored)
-    if others.size:
-        shift = slope[others] * implied[structure.anchor_of_other]
-        rest = pm.Normal("intercept_at_mean", prior["intercept.mu"] + shift, sd[others],
-                         dims=c.DIM_OTHER_ITEM) - shift
-        value = pt.set_subtensor(value[others], rest)
+    at_path = (paths[structure.item_series] * data["item_months"]).sum(axis=1)
+    shift = structure.item_orientation * loadings.item * at_path
+    value = pm.Normal("intercept_at_mean", prior["intercept.mu"] + shift, sd,
+                      dims=c.DIM_ITEM) - shift
     intercept = value[structure.item]
     if structure.shared.size:
         half = pm.Normal("member_intercept", 0.0, deviation / np.sqrt(2.0), dims=c.DIM_SHARED)
@@ -215,34 +212,34 @@ def _noise(data: dict[str, Any], prior: PriorNumbers, structure: Structure,
     return pm.Deterministic(c.VAR_NOISE, noise, dims=c.DIM_INDICATOR)
 
 
-def _nuisance(data: dict[str, Any], design: Design, prior: PriorNumbers) -> Any:
-    """Return survey mode, season, covariates and wave error of each row, shape (row,)."""
-    total = pt.zeros_like(data["y"])
+def _nuisances(design: Design, prior: PriorNumbers) -> tuple[Any, Any]:
+    """Add survey modes, seasons, wave errors and covariates to the current model.
+
+    Returns
+    -------
+    cells : tensor of float, shape (cell,)
+        A zero, then offsets, seasons and wave errors, as ``nuisance_cell`` counts them.
+    effect : tensor of float, shape (covariate term,)
+    """
     coords = design.coords
+    cells = [pt.zeros((1,))]
     if coords[c.DIM_OFFSET]:
-        offset = pm.Normal(c.VAR_MODE_OFFSET, prior["mode_offset.mu"], prior["mode_offset.sd"],
-                           dims=c.DIM_OFFSET)
-        total = total + _padded(offset)[data["offset_cell"]]
+        cells.append(pm.Normal(c.VAR_MODE_OFFSET, prior["mode_offset.mu"],
+                               prior["mode_offset.sd"], dims=c.DIM_OFFSET))
     if coords[c.DIM_SEASONAL]:
         # Twelve independent normals less their mean, which is what a zero-sum normal is.
-        season = pm.ZeroSumNormal(c.VAR_SEASON, sigma=prior["season.sd"],
-                                  dims=(c.DIM_SEASONAL, c.DIM_MONTH))
-        total = total + _padded(season.flatten())[data["season_cell"]]
+        cells.append(pm.ZeroSumNormal(c.VAR_SEASON, sigma=prior["season.sd"],
+                                      dims=(c.DIM_SEASONAL, c.DIM_MONTH)).flatten())
+    if coords[c.DIM_WAVE]:
+        spread = prior.log_normal_variable(c.VAR_WAVE_SD)
+        # Half-centred errors were tried: the spread then mixed three times worse.
+        raw = pm.Normal("wave_error_raw", 0.0, 1.0, dims=c.DIM_WAVE)
+        cells.append(pm.Deterministic(c.VAR_WAVE_ERROR, spread * raw, dims=c.DIM_WAVE))
+    effect = pt.zeros((0,))
     if coords[c.DIM_COVARIATE]:
         effect = pm.Normal(c.VAR_COVARIATE_EFFECT, prior["covariate_effect.mu"],
                            prior["covariate_effect.sd"], dims=c.DIM_COVARIATE)
-        total = total + data["covariate_design"] @ effect
-    if coords[c.DIM_WAVE]:
-        spread = prior.log_normal_variable(c.VAR_WAVE_SD)
-        raw = pm.Normal("wave_error_raw", 0.0, 1.0, dims=c.DIM_WAVE)
-        error = pm.Deterministic(c.VAR_WAVE_ERROR, spread * raw, dims=c.DIM_WAVE)
-        total = total + _padded(error)[data["wave_cell"]]
-    return total
-
-
-def _padded(values: Any) -> Any:
-    """Put a zero in front, so that index 0 means none."""
-    return pt.concatenate([pt.zeros((1,)), values])
+    return pt.concatenate(cells), effect
 
 
 def _own_half_lives(design: Design, prior: PriorNumbers) -> Any:
@@ -250,11 +247,3 @@ def _own_half_lives(design: Design, prior: PriorNumbers) -> Any:
     if not design.coords[c.DIM_OWN_ERROR]:
         return None
     return prior.log_normal_variable(c.VAR_OWN_HALF_LIFE, dims=c.DIM_OWN_ERROR)
-
-
-def _own_error_decay(data: dict[str, Any], structure: Structure, own_half_life: Any) -> Any:
-    """Return the correlation of each row's own error with the row before it, shape (row,)."""
-    if own_half_life is None:
-        return pt.zeros_like(data["gap"])
-    of_row = own_half_life[pt.as_tensor(structure.own_error)[data["row_indicator"]]]
-    return data["has_previous"] * pt.exp(-np.log(2.0) * data["gap"] / of_row)

@@ -93,7 +93,7 @@ def add_scaffold(data: dict[str, Any], prior: PriorNumbers, reference_loading: A
     raw = pm.Normal("administration_deviation_raw", dims=(c.DIM_MEMBER, c.DIM_ADMINISTRATION))
     deviation = pm.Deterministic(c.VAR_ADMINISTRATION_DEVIATION, spread * raw,
                                  dims=(c.DIM_MEMBER, c.DIM_ADMINISTRATION))
-    by_month = (effect[None, :] + deviation)[:, data["administration_cell"]]
+    by_month = (effect[None, :] + deviation) @ data["administration_months"]
     own_size = prior.log_normal_variable(c.VAR_CREDIBILITY_SD)
     return Scaffold(
         half_life=half_life,
@@ -135,8 +135,7 @@ def _rivals(data: dict[str, Any], prior: PriorNumbers) -> Any:
     pm.Deterministic(c.VAR_GOVERNMENT_SD, pt.abs(spread))
     raw = pm.Normal("government_effect_raw", dims=c.DIM_GOVERNMENT)
     government = pm.Deterministic(c.VAR_GOVERNMENT_EFFECT, spread * raw, dims=c.DIM_GOVERNMENT)
-    sides = data["government_cell"]
-    total = rival @ data["rival_stock"] + government[sides[0]] + government[sides[1]]
+    total = rival @ data["rival_stock"] + government @ data["government_months"]
     return data["rival_switch"] * total
 
 

@@ -1,7 +1,6 @@
-"""Index arrays that tie indicators to items, groups, pairs, own errors and anchors.
+"""Index arrays that tie indicators to items, groups, pairs and own errors.
 
-Invariant: these are structure, not data: they follow from the labels of a design, except the
-choice of anchors, which only sets where intercepts are sampled.
+Invariant: these are structure, not data: they follow from the labels of a design.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from bayes_alliance import constants as c
 from bayes_alliance.model.design import Design
-from bayes_alliance.model.layout import anchor_items, indicator_groups, indicator_items, item_series
+from bayes_alliance.model.layout import indicator_groups, indicator_items, item_series
 from bayes_alliance.tables import Panel
 
 __all__ = ["Structure", "measurement_structure"]
@@ -19,22 +18,18 @@ __all__ = ["Structure", "measurement_structure"]
 
 @dataclass(frozen=True)
 class Structure:
-    """Which indicator belongs to which item, group, pair, own error and anchor (index arrays).
+    """Which indicator belongs to which item, group, pair and own error (index arrays).
 
     Attributes
     ----------
     item, group_of_indicator, own_error : numpy.ndarray, shape (indicator,)
-    group_of_item, paired_item, item_orientation : numpy.ndarray, shape (item,)
+    group_of_item, paired_item, item_orientation, item_series : numpy.ndarray, shape (item,)
     shared, pair, pair_sign : numpy.ndarray, shape (shared indicator,)
         Indicators of items put in the same words to both publics, their pair, and +1 or -1.
     series : numpy.ndarray
         Indicators with an own error.
     reference_item : int
         The best observed credibility item.
-    anchor_item, anchor_series : numpy.ndarray, shape (anchor,)
-        The best observed item of each series, and the series.
-    other_item, anchor_of_other : numpy.ndarray, shape (other item,)
-        The remaining items, and the anchor of the series of each.
     """
 
     item: np.ndarray
@@ -45,13 +40,10 @@ class Structure:
     pair_sign: np.ndarray
     paired_item: np.ndarray
     item_orientation: np.ndarray
+    item_series: np.ndarray
     own_error: np.ndarray
     series: np.ndarray
     reference_item: int
-    anchor_item: np.ndarray
-    anchor_series: np.ndarray
-    other_item: np.ndarray
-    anchor_of_other: np.ndarray
 
 
 def measurement_structure(panel: Panel, design: Design) -> Structure:
@@ -76,9 +68,6 @@ def measurement_structure(panel: Panel, design: Design) -> Structure:
                 if panel.indicators.at[name, "latent"] == c.CREDIBILITY and name not in own]
     reference = max(credible, key=lambda item: (counts[item], item))
     of_item = item_series(panel, design.coords[c.DIM_SERIES])
-    anchors = anchor_items(design.rows, items, of_item)
-    anchored = list(anchors)
-    others = [item for item in item_labels if item not in anchors.values()]
     return Structure(
         item=_integers([item_labels.index(items[name]) for name in names]),
         group_of_item=_integers([group_labels.index(groups[first_of[item]])
@@ -92,11 +81,8 @@ def measurement_structure(panel: Panel, design: Design) -> Structure:
                                    for item in item_labels], dtype=float),
         own_error=_integers([own.get(name, 0) for name in names]),
         series=_integers([names.index(name) for name in own]),
-        reference_item=item_labels.index(reference),
-        anchor_item=_integers([item_labels.index(anchors[series]) for series in anchored]),
-        anchor_series=_integers(anchored),
-        other_item=_integers([item_labels.index(item) for item in others]),
-        anchor_of_other=_integers([anchored.index(of_item[item]) for item in others]))
+        item_series=_integers([of_item[item] for item in item_labels]),
+        reference_item=item_labels.index(reference))
 
 
 def _integers(values: list[int]) -> Any:

@@ -4,6 +4,7 @@ from bayes_alliance.model.kernels.autoregression import autoregression
 from bayes_alliance.model.kernels.conditional import conditional_series, whitened_series
 from bayes_alliance.model.kernels.information import row_information
 from bayes_alliance.model.kernels.rows import FAMILY_CODES, row_density, row_predictor
+from bayes_alliance.model.kernels.terms import row_terms
 
 __all__ = [
     "FAMILY_CODES",
@@ -12,5 +13,6 @@ __all__ = [
     "row_density",
     "row_information",
     "row_predictor",
+    "row_terms",
     "whitened_series",
 ]

@@ -21,7 +21,7 @@ from bayes_alliance.model.kernels.op import Kernel
 __all__ = ["autoregression"]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _forward(phi: np.ndarray, shock: np.ndarray) -> Any:  # pragma: no cover - compiled
     state = np.empty_like(shock)
     for s in range(shock.shape[0]):
@@ -31,7 +31,7 @@ def _forward(phi: np.ndarray, shock: np.ndarray) -> Any:  # pragma: no cover - c
     return state
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _reverse(phi: np.ndarray, shock: np.ndarray, state: np.ndarray,
              gradient: np.ndarray) -> Any:  # pragma: no cover - compiled
     months = state.shape[1]

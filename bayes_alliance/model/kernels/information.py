@@ -1,8 +1,9 @@
 r"""Gaussian information on the monthly states from all rows at once.
 
 Row :math:`i` measures the state of its middle month with slope :math:`a_i`, error precision
-:math:`p_i` and value :math:`e_i` (what is left of it without the state). A row chained to the one
-of the month before has an autoregressive error with correlation :math:`d_i`:
+:math:`p_i` and value :math:`e_i` (what is left of it without the state). A row chained to row
+:math:`j`, taken to be of the month before, has an autoregressive error with correlation
+:math:`d_i`:
 
 .. math:: -\tfrac12 p_i \bigl(e_i - a_i x_t - d_i (e_j - a_j x_{t-1})\bigr)^2
 
@@ -19,7 +20,7 @@ from bayes_alliance.model.kernels.op import Kernel
 __all__ = ["row_information"]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _forward(slope: np.ndarray, precision: np.ndarray, decay: np.ndarray, value: np.ndarray,
              series: np.ndarray, month: np.ndarray, previous: np.ndarray,
              shape: np.ndarray) -> Any:  # pragma: no cover - compiled
@@ -40,7 +41,7 @@ def _forward(slope: np.ndarray, precision: np.ndarray, decay: np.ndarray, value:
     return diagonal, beside, linear
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _reverse(slope: np.ndarray, precision: np.ndarray, decay: np.ndarray, value: np.ndarray,
              series: np.ndarray, month: np.ndarray, previous: np.ndarray, shape: np.ndarray,
              diagonal: np.ndarray, beside: np.ndarray, linear: np.ndarray,

@@ -9,6 +9,7 @@ for one is an error and not a silent zero.
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -93,5 +94,6 @@ class Kernel(Op):
 @register_funcify_default_op_cache_key(Kernel)
 def _compile_kernel(op: Kernel, **kwargs: Any) -> Any:
     # The disk cache goes by this number: a changed source must never find old machine code.
-    source = inspect.getsource(inspect.getmodule(op.forward.py_func))
+    function: Any = op.forward
+    source = inspect.getsource(sys.modules[function.py_func.__module__])
     return op.forward, int(hashlib.sha256(source.encode()).hexdigest()[:12], 16)

@@ -26,7 +26,7 @@ FAMILY_CODES: Final = {"normal": 0, "student_t": 1, "beta_binomial": 2, "binomia
 _HALF_LOG_2PI: Final = 0.5 * np.log(2 * np.pi)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _mean_state(state: np.ndarray, first: int, stop: int) -> float:  # pragma: no cover - compiled
     total = 0.0
     for t in range(first, stop):
@@ -34,7 +34,7 @@ def _mean_state(state: np.ndarray, first: int, stop: int) -> float:  # pragma: n
     return total / (stop - first)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _predict(states: np.ndarray, slope: np.ndarray, shift: np.ndarray, series: np.ndarray,
              first: np.ndarray, stop: np.ndarray) -> Any:  # pragma: no cover - compiled
     result = np.empty_like(slope)
@@ -43,7 +43,7 @@ def _predict(states: np.ndarray, slope: np.ndarray, shift: np.ndarray, series: n
     return result
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _predict_reverse(states: np.ndarray, slope: np.ndarray, shift: np.ndarray,
                      series: np.ndarray, first: np.ndarray, stop: np.ndarray, result: np.ndarray,
                      result_bar: np.ndarray) -> Any:  # pragma: no cover - compiled
@@ -58,7 +58,7 @@ def _predict_reverse(states: np.ndarray, slope: np.ndarray, shift: np.ndarray,
     return states_bar, slope_bar, result_bar.copy()
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _log_gamma(x: float) -> Any:  # pragma: no cover - compiled
     """Return log gamma and digamma of a positive number, by Stirling's series after a shift."""
     shift = 1.0
@@ -80,7 +80,7 @@ def _log_gamma(x: float) -> Any:  # pragma: no cover - compiled
     return value, slope - inverse
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _beta_binomial(y: float, n: float, mu: float, noise: float) -> Any:  # pragma: no cover
     total = 4.0 / (noise * noise)
     share = 1.0 / (1.0 + np.exp(-mu))
@@ -97,7 +97,7 @@ def _beta_binomial(y: float, n: float, mu: float, noise: float) -> Any:  # pragm
             -2.0 * total / noise * by_total)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _negative_binomial(y: float, mu: float, noise: float) -> Any:  # pragma: no cover - compiled
     shape = 1.0 / (noise * noise)
     mean = np.exp(mu)
@@ -111,7 +111,7 @@ def _negative_binomial(y: float, mu: float, noise: float) -> Any:  # pragma: no 
     return value, by_mu, -2.0 * shape / noise * by_shape
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _density(mu: np.ndarray, noise: np.ndarray, decay: np.ndarray, y: np.ndarray, n: np.ndarray,
              ways: np.ndarray, previous: np.ndarray, family: np.ndarray,
              degrees: np.ndarray) -> Any:  # pragma: no cover - compiled
@@ -152,11 +152,11 @@ def _density(mu: np.ndarray, noise: np.ndarray, decay: np.ndarray, y: np.ndarray
     return value, by_mu, by_noise, by_decay
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _density_reverse(mu: np.ndarray, noise: np.ndarray, decay: np.ndarray, y: np.ndarray,
                      n: np.ndarray, ways: np.ndarray, previous: np.ndarray, family: np.ndarray,
-                     degrees: np.ndarray, value: np.ndarray, by_mu: np.ndarray, by_noise: np.ndarray,
-                     by_decay: np.ndarray,
+                     degrees: np.ndarray, value: np.ndarray, by_mu: np.ndarray,
+                     by_noise: np.ndarray, by_decay: np.ndarray,
                      value_bar: np.ndarray) -> Any:  # pragma: no cover - compiled
     mu_bar = np.zeros_like(mu)
     for i in range(mu.size):
