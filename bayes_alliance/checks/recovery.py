@@ -25,7 +25,7 @@ __all__ = ["RECOVERY_GATE", "coverage_limits", "recover"]
 RECOVERY_GATE = Gate(rhat=1.05, rhat_states=1.05, ess=50, divergences=1_000_000)
 
 
-def coverage_limits(panels: int, nominal: float = 0.9, tail: float = 0.001) -> tuple[int, int]:
+def coverage_limits(panels: int, nominal: float = 0.9, tail: float = 0.0005) -> tuple[int, int]:
     """Return the counts between which a nominal coverage must lie.
 
     Parameters
@@ -49,7 +49,7 @@ def coverage_limits(panels: int, nominal: float = 0.9, tail: float = 0.001) -> t
 
 
 def recover(spec: ModelSpec, panel: Panel, panels: int, *, seed: int = 1, first: int = 0,
-            draws: int = 500, tune: int = 500,
+            draws: int = 400, tune: int = 300,
             done: Callable[[pd.DataFrame], None] | None = None) -> pd.DataFrame:
     """Simulate and fit panels, and say whether 90% intervals hold the true coefficients.
 
