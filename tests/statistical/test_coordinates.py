@@ -51,6 +51,8 @@ def agrees(spec, panel, design, compiled, unpacked, seed):
         attribute = name if name != c.VAR_HALF_LIFE else "half_life"
         assert found[name] == pytest.approx(getattr(oracle, attribute), rel=1e-10), name
     assert found[c.VAR_ADMINISTRATION_EFFECT] == pytest.approx(oracle.effect, rel=1e-10)
+    if c.VAR_SEASON in found:
+        assert found[c.VAR_SEASON] == pytest.approx(oracle.season, rel=1e-10, abs=1e-12)
     value = compiled.density()(position)[0]
     expected = oracle.total + log_jacobian(compiled, position, oracle.scales)
     assert value == pytest.approx(expected, rel=1e-9, abs=1e-6)
@@ -80,6 +82,15 @@ def test_the_density_of_the_flagship(spec, panel, unpacked):
     used = np.random.default_rng(6).random(len(design.rows)) < 0.7
     fewer = design.with_rows(used)
     agrees(spec, panel, fewer, compiled.with_data(**fewer.data), unpacked, 7)
+
+
+def test_without_rows_the_coordinates_are_standard_normal(structured):
+    _, design, compiled = structured()
+    empty = compiled.with_data(weight=np.zeros_like(design.data["weight"]))
+    position = point(compiled, 5)
+    gradient = empty.density()(position)[1]
+    white = [i for i, label in enumerate(compiled.labels) if "_white__" in label]
+    assert gradient[white] == pytest.approx(-position[white], abs=1e-9)
 
 
 @pytest.mark.parametrize(("response", "innovations"), OPTIONS)

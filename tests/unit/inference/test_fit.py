@@ -7,6 +7,7 @@ import xarray as xr
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import ConvergenceError, SchemaError, SpecError
 from bayes_alliance.inference import FULL_GATE, fit_panel, held_out_rows, load_fit, require_passed
+from bayes_alliance.inference.compiled import HELPER_SUFFIXES
 from bayes_alliance.inference.gate import diagnose
 from bayes_alliance.model import build_design
 
@@ -56,6 +57,9 @@ def test_the_posterior_has_the_documented_variables_and_dims(full):
         c.VAR_GOVERNMENT_EFFECT: (c.DIM_GOVERNMENT,), c.VAR_WAVE_ERROR: (c.DIM_WAVE,)}
     for name, dims in expected.items():
         assert full.posterior[name].dims == ("chain", "draw", *dims)
+    # What only serves the sampler is not kept.
+    assert not [name for name in full.posterior.data_vars if name.endswith(HELPER_SUFFIXES)]
+    assert "innovation" not in full.posterior
     assert (full.posterior[c.VAR_LOADING] > 0).all()
     assert abs(full.posterior[c.VAR_SEASON].sum(c.DIM_MONTH)).max() < 1e-9
 

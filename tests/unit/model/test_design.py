@@ -6,6 +6,8 @@ from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SpecError
 from bayes_alliance.model import build_design
 from bayes_alliance.model.design import previous_rows
+from bayes_alliance.model.layout import centring, gaussian_rows, level_and_contrasts
+from bayes_alliance.model.likelihoods import LIKELIHOODS
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +54,62 @@ def test_shared_items_pair_both_publics(design):
     assert len(design.coords[c.DIM_ITEM]) == len(design.coords[c.DIM_INDICATOR]) - len(items)
 
 
-def test_averages_over_items_sum_to_one(design):
-    data = design.data
-    counts = data["indicator_stop"] - data["indicator_first"]
-    assert data["item_average"] @ counts == pytest.approx(np.ones(len(data["item_average"])))
+def test_months_of_an_item_are_those_of_its_first_publics_rows(design, panel):
+    share = design.data["item_months"]
+    assert share.shape == (len(design.coords[c.DIM_ITEM]), len(panel.time))
+    # No share at all for an item whose first public's rows lie outside the window.
+    assert set(np.round(share.sum(axis=1), 12)) <= {0.0, 1.0}
+    item = design.coords[c.DIM_ITEM].index("pew_confidence_president")
+    rows = panel.rows[panel.rows["indicator"] == "pew_confidence_president_rok"]
+    middle = (rows["start_month"] + rows["end_month"]) // 2
+    assert set(np.flatnonzero(share[item])) == set(middle)
+
+
+def test_cells_of_nuisances_are_counted_through(design):
+    data, coords = design.data, design.coords
+    sizes = len(coords[c.DIM_OFFSET]), 12 * len(coords[c.DIM_SEASONAL]), len(coords[c.DIM_WAVE])
+    start = 0
+    for part, (name, size) in enumerate(zip(("offset_cell", "season_cell", "wave_cell"), sizes,
+                                            strict=True)):
+        own, through = data[name], data["nuisance_cell"][:, part]
+        assert (through[own == 0] == 0).all()
+        assert (through[own > 0] == own[own > 0] + start).all()
+        assert own.max() <= size
+        start += size
+
+
+def test_an_orthonormal_basis_starts_with_the_common_level():
+    for count in (1, 2, 5):
+        basis = level_and_contrasts(count)
+        assert basis.T @ basis == pytest.approx(np.eye(count), abs=1e-12)
+        assert basis[:, 0] == pytest.approx(np.full(count, count**-0.5))
+
+
+def test_counts_as_normal_observations_of_their_links():
+    # A normal row is exact; counts by the delta method, at large counts.
+    rows = pd.DataFrame({"family": ["normal", "student_t", "binomial", "beta_binomial",
+                                    "negative_binomial"],
+                         "y": [0.3, -0.2, 600.0, 500.0, 400.0],
+                         "n": [0.0, 0.0, 1000.0, 1000.0, 0.0]})
+    found = gaussian_rows(rows, 4.0)
+    value = [0.3, -0.2, np.log(0.6 / 0.4), 0.0, np.log(400.0)]
+    assert found["link_value"] == pytest.approx(value, abs=2e-3)
+    noise = 0.2
+    variance = found["variance_base"] + found["variance_slope"] * noise**2
+    rng = np.random.default_rng(3)
+    draws = LIKELIHOODS["beta_binomial"].random(rng, np.zeros(100_000), np.full(100_000, noise),
+                                                np.full(100_000, 1000.0), 4.0)
+    expected = [noise**2, noise**2 * 7 / 5, 1 / 240, np.log(draws / (1000 - draws)).var(),
+                1 / 400 + noise**2]
+    expected[2] += noise**2
+    assert variance == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 1000])
+def test_much_data_centre_a_pooled_parameter(count):
+    rows = pd.DataFrame({"indicator": ["a"] * count + ["other"]})
+    share = centring(rows, ["a", "absent"], {"a": "a", "other": "other"})
+    assert share.tolist() == [count / (count + 5), 0.0]
 
 
 def test_data_of_another_shape_are_refused(design):
