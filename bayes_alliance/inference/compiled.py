@@ -64,8 +64,17 @@ class Compiled:
     _expand_data: tuple[str, ...]
 
     def with_data(self, **arrays: np.ndarray) -> "Compiled":
-        """Return the same compilation with other data."""
-        return replace(self, data={**self.data, **arrays})
+        """Return the same compilation with other data.
+
+        Raises
+        ------
+        KeyError
+            If there are no data of a name.
+        """
+        changed = dict(self.data)
+        for name, array in arrays.items():
+            changed[name] = np.ascontiguousarray(array, dtype=self.data[name].dtype)
+        return replace(self, data=changed)
 
     def density(self) -> Density:
         """Return the function from coordinates to log density and gradient.

@@ -30,7 +30,8 @@ __all__ = ["Coordinates", "approximate"]
 
 _WHITE: Final = "white__"
 # Scales that are kept at their prior median while the mode is sought.
-_HELD: Final = re.compile(r"^(noise_(mean|spread|between)|loading_spread|\w+_sd)(_raw|_z)?(\[|$)")
+_HELD: Final = re.compile(r"^(noise_(mean|spread)_raw|noise_between|loading_spread_raw|\w+_sd_raw)"
+                          r"(\[|$)")
 _STEP: Final = 1e-5
 # Curvature below this share of a unit prior's is noise of the approximation.
 _LEAST_CURVATURE: Final = 0.3

@@ -129,8 +129,9 @@ def _rivals(data: dict[str, Any], prior: PriorNumbers) -> Any:
     rival = pm.Normal(c.VAR_RIVAL_EFFECT, prior["rival_effect.mu"], prior["rival_effect.sd"],
                       dims=c.DIM_RIVAL)
     # The half-normal spread is the size of a normal number. Its sign goes with the effects',
-    # which are symmetric, so that the sampler meets no boundary at zero.
-    signed = pm.Normal("government_sd_z", 0.0, 1.0)
+    # which are symmetric, so that the sampler meets no boundary at zero. It starts away from zero,
+    # where the effects have no scale and the data say nothing of them.
+    signed = pm.Normal("government_sd_z", 0.0, 1.0, initval=1.0)
     spread = prior["government_sd.sd"] * signed
     pm.Deterministic(c.VAR_GOVERNMENT_SD, pt.abs(spread))
     raw = pm.Normal("government_effect_raw", dims=c.DIM_GOVERNMENT)

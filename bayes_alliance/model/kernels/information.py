@@ -30,7 +30,7 @@ def _forward(slope: np.ndarray, precision: np.ndarray, decay: np.ndarray, value:
     for i in range(slope.size):
         s, t, a, p, d = series[i], month[i], slope[i], precision[i], decay[i]
         left = value[i]
-        if d != 0.0:
+        if d != 0.0 and t > 0:
             j = previous[i]
             left -= d * value[j]
             diagonal[s, t - 1] += (d * slope[j]) ** 2 * p
@@ -58,7 +58,7 @@ def _reverse(slope: np.ndarray, precision: np.ndarray, decay: np.ndarray, value:
         left_bar = a * p * pull
         slope_bar[i] += 2.0 * a * p * here + p * left * pull
         precision_bar[i] += a * a * here
-        if d != 0.0:
+        if d != 0.0 and t > 0:
             j = previous[i]
             b = slope[j]
             left -= d * value[j]
