@@ -30,6 +30,8 @@ def main() -> None:
         fit = fit_panel(spec, panel, hypothesis="H12", seed=seed)
         found = fit.diagnostics
         rows.append({"seed": seed, "passed": found.passed, **found.summary(),
+                     "attempts": len(fit.provenance["attempts"]),
+                     "target_accept": fit.provenance["attempts"][-1]["target_accept"],
                      "steps_per_draw": float(fit.sample_stats["n_steps"].mean()),
                      "spec_hash": fit.provenance["spec_hash"],
                      "data_hash": fit.provenance["data_hash"],

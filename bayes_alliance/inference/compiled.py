@@ -5,6 +5,7 @@ that differs between them goes in as data. Machine code is kept on disk by PyTen
 that a later process only builds the graph.
 """
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -166,8 +167,11 @@ def compile_model(model: Any) -> Compiled:
               for value, shape, size, stop in zip(values, shapes, sizes, stops, strict=True)}
 
     def compiled(outputs: list[Any]) -> tuple[Any, tuple[str, ...]]:
-        function = pytensor.function([flat], clone_replace(outputs, pieces), mode="NUMBA",
-                                     on_unused_input="ignore", trust_input=True)
+        with warnings.catch_warnings():
+            # Says only that two loops stay two.
+            warnings.filterwarnings("ignore", message="Loop fusion failed")
+            function = pytensor.function([flat], clone_replace(outputs, pieces), mode="NUMBA",
+                                         on_unused_input="ignore", trust_input=True)
         compiled = function.vm.jit_fn
         # Only the thin entry from Python is made with this option; what is behind it is the same.
         compiled.targetoptions["nogil"] = True

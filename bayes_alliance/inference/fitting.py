@@ -15,7 +15,7 @@ import numpy as np
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import ConvergenceError, SpecError
-from bayes_alliance.inference.compiled import HELPER_SUFFIXES, compiled_model
+from bayes_alliance.inference.compiled import compiled_model
 from bayes_alliance.inference.gate import FULL_GATE, LEAVE_OUT_GATE, Gate, diagnose
 from bayes_alliance.inference.result import Fit
 from bayes_alliance.inference.sampling import Progress, draw
@@ -25,6 +25,9 @@ from bayes_alliance.tables import Panel, build_panel, read_dataset
 
 __all__ = ["fit", "fit_panel", "held_out_rows", "load_model", "package_versions", "require_passed"]
 
+# A fit that fails on divergences alone is drawn again, once, in shorter steps; both attempts
+# stand in its provenance.
+_MOST_ATTEMPTS = 2
 _CORE = ("pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "pandas", "xarray")
 
 
@@ -113,7 +116,8 @@ def fit_panel(spec: ModelSpec, panel: Panel, *, hypothesis: str = "H12", leave_o
     """Fit a specification to a panel, whether or not the gate passes; see :func:`fit`.
 
     ``design`` replaces the panel's own layout (other priors, weights or values of the same
-    shape), ``gate`` the thresholds.
+    shape), ``gate`` the thresholds. A fit that fails on divergent transitions alone is drawn once
+    more with a higher acceptance target; ``provenance["attempts"]`` keeps both outcomes.
     """
     settings = spec.sampler
     base = design if design is not None else build_design(spec, panel, hypothesis)
@@ -124,17 +128,26 @@ def fit_panel(spec: ModelSpec, panel: Panel, *, hypothesis: str = "H12", leave_o
     if announce is not None:
         announce(f"sampling {hypothesis}" + (f" without {leave_out}" if leave_out else ""))
     length = settings.leave_out_draws if leave_out else settings.draws
-    raw = draw(compiled, draws=draws or length, tune=tune or settings.tune,
-               chains=chains or settings.chains, seed=seed, report=report,
-               target_accept=settings.target_accept, max_depth=settings.max_depth)
-    helpers = [name for name in raw.posterior.data_vars
-               if str(name).endswith(HELPER_SUFFIXES)]
-    posterior = raw.posterior.drop_vars(helpers)
     chosen = gate or (LEAVE_OUT_GATE if leave_out else FULL_GATE)
-    diagnostics = diagnose(posterior, raw.sample_stats, chosen, seconds=raw.seconds)
+    target, attempts = settings.target_accept, []
+    while True:
+        raw = draw(compiled, draws=draws or length, tune=tune or settings.tune,
+                   chains=chains or settings.chains, seed=seed, report=report,
+                   target_accept=target, max_depth=settings.max_depth)
+        diagnostics = diagnose(raw.posterior, raw.sample_stats, chosen, seconds=raw.seconds)
+        attempts.append({"target_accept": target, "failures": list(diagnostics.failures)})
+        only_divergences = diagnostics.divergences > chosen.divergences and len(
+            diagnostics.failures) == 1
+        if raw.interrupted or not only_divergences or len(attempts) == _MOST_ATTEMPTS:
+            break
+        target = 1.0 - (1.0 - target) / 4.0
+        if announce is not None:
+            announce(f"{diagnostics.divergences} divergent transitions; sampling again in "
+                     "shorter steps")
+    posterior = raw.posterior
     provenance = {
         "seed": seed, "spec_hash": spec_hash(spec), "data_hash": panel.data_hash,
-        "versions": package_versions(), "interrupted": raw.interrupted,
+        "versions": package_versions(), "interrupted": raw.interrupted, "attempts": attempts,
         "created": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()}
     return Fit(spec=spec, panel=panel, hypothesis=hypothesis, left_out=leave_out,
                posterior=posterior, sample_stats=raw.sample_stats, diagnostics=diagnostics,

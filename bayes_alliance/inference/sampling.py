@@ -130,7 +130,10 @@ def forward_draws(model: Any, *, draws: int, seed: int) -> xr.Dataset:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with model:
+        with model, warnings.catch_warnings():
+            # Our series draw themselves in NumPy, which Numba calls back into and says so.
+            warnings.filterwarnings("ignore", message="Numba will use object mode")
+            warnings.filterwarnings("ignore", message="Loop fusion failed")
             tree = pm.sample_prior_predictive(draws=draws, var_names=names, random_seed=seed)
     finally:
         logger.setLevel(level)
