@@ -1,10 +1,12 @@
 """Do 90% intervals cover truths drawn from the prior? Simulate, fit, count.
 
-    python benchmarks/recovery.py [--panels 100] [--out reports/validation]
+    python benchmarks/recovery.py [--panels 100] [--first 0] [--out reports/validation]
 
 Panels come from the NumPy simulator, which shares no code with the model. Rows are written as
-they come; an interrupted run goes on with the panels that are missing. ``recovery.json`` carries
-the counts, their exact binomial limits, and hashes of what they were made from.
+they come; an interrupted run goes on with the panels that are missing. A panel's numbers do not
+depend on the others', so parts may run side by side in folders of their own and their rows be
+put together; a last run then only counts. ``recovery.json`` carries the counts, their exact
+binomial limits, and hashes of what they were made from.
 """
 
 import argparse
@@ -40,6 +42,7 @@ def main() -> None:
     """Run the panels."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--panels", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="number of the first panel")
     parser.add_argument("--out", type=Path, default=Path("reports/validation"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -52,7 +55,7 @@ def main() -> None:
         before = json.loads(marks.read_text())
         if all(before.get(key) == value for key, value in stamp.items()):
             done = pd.read_csv(table)
-    for number in range(options.panels):
+    for number in range(options.first, options.first + options.panels):
         if len(done) and number in set(done["panel"]):
             continue
         found = recover(spec, panel, panels=1, seed=SEED, first=number)
@@ -60,6 +63,7 @@ def main() -> None:
         write_text(table, done.to_csv(index=False, float_format="%.5g", lineterminator="\n"))
         write_text(marks, json.dumps(summary(done, stamp), indent=1) + "\n")
         print(number, summary(done, stamp)["covered"], flush=True)
+    write_text(marks, json.dumps(summary(done, stamp), indent=1) + "\n")
 
 
 if __name__ == "__main__":
