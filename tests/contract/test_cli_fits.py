@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bayes_alliance import api, inference
+from bayes_alliance.checks import prior_fit
 from bayes_alliance.cli.app import app
 from bayes_alliance.inference import Gate, fit_panel, load_fit
 from bayes_alliance.report import FILES
@@ -45,10 +46,10 @@ def drawn(monkeypatch, full, reference, without):
         return known[hypothesis, leave_out]
 
     def few(spec, panel, **options):
-        return fit_panel(spec, panel, **options | {"draws": 60, "tune": 100, "chains": 2})
+        return prior_fit(spec, panel, **options | {"draws": 120})
 
     monkeypatch.setattr("bayes_alliance.report.job.fit_panel", fit)
-    monkeypatch.setattr("bayes_alliance.checks.predictive.fit_panel", few)
+    monkeypatch.setattr("bayes_alliance.report.job.prior_fit", few)
     return asked
 
 

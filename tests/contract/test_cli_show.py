@@ -36,7 +36,9 @@ def test_a_model_is_shown_whole(spec):
     for name in Priors.model_fields:
         assert f"  {name}: " in words
     for part in ("half-life 12 months, signed", "no path, no rivals", "against 2017: 2017-01",
-                 "log Bayes factor against HX >= 1.099", "4 chains of 700 + 1500 draws",
+                 "log Bayes factor against HX >= 1.099",
+                 f"{spec.sampler.chains} chains of {spec.sampler.tune} + "
+                 f"{spec.sampler.draws} draws",
                  "administration of the patron: trump_1", "nuclear_tests: 1 a year, for 12 months",
                  "government of rok: unknown", "coefficient: Normal(mu 0, sd 0.5)", "hash "):
         assert part in words, part

@@ -69,7 +69,7 @@ def funnel(position):
 
 
 @pytest.mark.parametrize("name", ["noise_mean_raw[0]", "noise_spread_raw[2]", "noise_between[3]",
-                                  "loading_spread_raw[1]", "wave_sd_raw", "government_sd_z"])
+                                  "loading_spread_raw[1]", "wave_sd_raw"])
 def test_a_scale_does_not_collapse_while_the_mode_is_sought(name):
     effects = [f"effect[{i}]" for i in range(8)]
     start = np.append(0.0, np.full(8, 0.3))
@@ -110,7 +110,7 @@ def test_of_the_flagship_the_centre_is_a_mode_over_all_but_scales(spec, panel):
     assert not [name for name in names if "white" in name]
     scales = np.isin(names, ["noise_mean_raw", "noise_spread_raw", "noise_between",
                              "loading_spread_raw", "administration_deviation_sd_raw",
-                             "credibility_series_sd_raw", "wave_sd_raw", "government_sd_z"])
+                             "credibility_series_sd_raw", "wave_sd_raw"])
     start = compiled.start[found.moved]
     assert np.array_equal(found.centre[scales], start[scales])
     position = np.zeros(compiled.size)
