@@ -44,6 +44,7 @@ __all__ = [
     "DIM_SHARED",
     "DIM_TIME",
     "DIM_TIME_FUTURE",
+    "DIM_TREND",
     "DIM_WAVE",
     "HYPOTHESES",
     "LATENTS",
@@ -73,6 +74,8 @@ __all__ = [
     "VAR_RIVAL_EFFECT",
     "VAR_SCALE_SECOND",
     "VAR_SEASON",
+    "VAR_SLOPE",
+    "VAR_TREND_SD",
     "VAR_WAVE_ERROR",
     "VAR_WAVE_SD",
 ]
@@ -122,6 +125,7 @@ DIM_OWN_ERROR: Final = "own_error_indicator"
 DIM_SHARED: Final = "shared_item"
 DIM_COMPONENT: Final = "component"
 DIM_COHESION: Final = "dyad"
+DIM_TREND: Final = "trended_series"
 
 # Posterior variables that a reader of a fit may rely on (dims in the schema contract test).
 VAR_COEFFICIENT: Final = "coefficient"
@@ -142,6 +146,8 @@ VAR_INTERCEPT: Final = "intercept"
 VAR_NOISE: Final = "noise"
 VAR_OWN_HALF_LIFE: Final = "own_error_half_life"
 VAR_SEASON: Final = "season"
+VAR_SLOPE: Final = "slope"
+VAR_TREND_SD: Final = "trend_sd"
 VAR_COVARIATE_EFFECT: Final = "covariate_effect"
 VAR_MODE_OFFSET: Final = "mode_offset"
 VAR_WAVE_ERROR: Final = "wave_error"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bayes_alliance.cli.console import echo_wrapped, errors_to_status
+from bayes_alliance.constants import LATENTS
 from bayes_alliance.spec import ModelSpec, read_model, spec_hash
 from bayes_alliance.spec.schema import DriverSpec, RivalSpec, ScenarioSpec
 
@@ -36,6 +37,8 @@ def describe(spec: ModelSpec) -> Iterator[str]:
     yield (f"  model {head.name}, dataset {head.dataset}, {head.start} to {head.end}")
     yield f"  members {' and '.join(head.members)}, patron {head.patron}"
     yield f"  response {head.response}, innovations {head.innovations}"
+    kinds = zip(LATENTS, head.dynamics.of_latents, strict=True)
+    yield f"  dynamics: {', '.join(f'{latent} {kind}' for latent, kind in kinds)}"
     for latent, part in spec.latents.items():
         yield f"latent {latent}: {len(part.indicators)} indicators"
         yield from (f"  {name}" for name in part.indicators)

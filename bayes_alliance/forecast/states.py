@@ -3,9 +3,10 @@ r"""The five monthly series of the future months, draw by draw.
 Each posterior sample is carried forward with the model's own recursion: with :math:`r` the unit
 series of the last month, recovered from the states, and :math:`\varepsilon` new shocks,
 
-.. math:: r_{t+1} = \phi r_t + \sqrt{1-\phi^2}\,\varepsilon_{t+1},
+.. math:: r_{t+1} = \phi r_t + \sqrt{q}\,\varepsilon_{t+1}
 
-and threat, credibility and cohesion are put together from them as in the model.
+(plus a slope with the dynamics ``local_trend``), and threat, credibility and cohesion are put
+together from them as in the model.
 
 Invariant: the shocks depend on the seed alone, so that scenarios with the same seed share them
 draw by draw; nothing dated after the last month of the panel enters.
@@ -15,15 +16,15 @@ import numpy as np
 
 from bayes_alliance import constants as c
 from bayes_alliance.inference import Fit
-from bayes_alliance.model.predict import Samples
+from bayes_alliance.model.predict import Samples, long_run_paths, steps
 from bayes_alliance.spec.schema import UNKNOWN_GOVERNMENT, ScenarioSpec
 from bayes_alliance.tables import decay, finish_stock
 
 __all__ = ["future_stocks", "project_states"]
 
 _COHESION = 4
-# Streams of the seed: innovations, and effects of governments nobody has seen.
-_SHOCKS, _GOVERNMENTS = 29, 31
+# Streams of the seed: innovations, effects of governments nobody has seen, changes of slopes.
+_SHOCKS, _GOVERNMENTS, _SLOPES = 29, 31, 37
 
 
 def project_states(fit: Fit, samples: Samples, scenario: ScenarioSpec, months: int,
@@ -49,11 +50,13 @@ def project_states(fit: Fit, samples: Samples, scenario: ScenarioSpec, months: i
         Threat of both members, credibility of both, cohesion.
     """
     values, panel = samples.values, fit.panel
-    phi = np.exp(-np.log(2.0) / values[c.VAR_HALF_LIFE])
-    scale = np.sqrt(1.0 - phi**2)
+    laws = [steps(values[c.VAR_HALF_LIFE][:, which], kind)
+            for which, kind in enumerate(fit.spec.model.dynamics.of_latents)]
     shocks = _shocks(fit, (samples.size, 5, months), np.random.default_rng([seed, _SHOCKS]))
     stocks = future_stocks(fit, scenario, months)
-    unit = _carry_units(_last_units(fit, samples), phi, scale, shocks)
+    drift = _drift(fit, samples, months, seed)
+    unit = np.stack([_carry(last, *laws[s // 2], drift[:, s], shocks[:, s])
+                     for s, last in enumerate(_last_units(fit, samples).T)], axis=1)
     events = np.stack([stocks[name] for name in panel.drivers.columns])
     pushed = values[c.VAR_DRIVER_LOADING] @ events
     in_office = scenario.administration or _last_label(fit, panel.patron)
@@ -75,8 +78,12 @@ def project_states(fit: Fit, samples: Samples, scenario: ScenarioSpec, months: i
     long_run = _long_run(fit, samples, result[:, :4],
                          np.stack([stocks[name] for name in panel.rivals.columns]),
                          _government_effects(fit, samples, scenario, seed))
-    result[:, _COHESION] = _carry_cohesion(fit, samples, long_run, phi[:, 2], scale[:, 2],
-                                           shocks[:, _COHESION])
+    if fit.spec.model.response == "adjustment":
+        result[:, _COHESION] = _adjust(samples, long_run, *laws[2], shocks[:, _COHESION])
+    else:
+        error = samples.values[c.COHESION][:, -1] - _long_run_now(fit, samples)
+        result[:, _COHESION] = long_run + _carry(error, *laws[2], drift[:, _COHESION],
+                                                 shocks[:, _COHESION])
     return result
 
 
@@ -137,33 +144,35 @@ def _last_units(fit: Fit, samples: Samples) -> np.ndarray:
     return np.stack(units, axis=1)
 
 
-def _carry_units(last: np.ndarray, phi: np.ndarray, scale: np.ndarray,
-                 shocks: np.ndarray) -> np.ndarray:
-    """Return the unit series of the members' threat and credibility, (sample, 4, month)."""
-    pair = np.array([0, 0, 1, 1])
-    unit = np.empty((len(last), 4, shocks.shape[2]))
-    before = last
-    for t in range(shocks.shape[2]):
-        before = phi[:, pair] * before + scale[:, pair] * shocks[:, :4, t]
-        unit[:, :, t] = before
-    return unit
-
-
-def _carry_cohesion(fit: Fit, samples: Samples, long_run: np.ndarray, phi: np.ndarray,
-                    scale: np.ndarray, shocks: np.ndarray) -> np.ndarray:
-    """Return cohesion, shape (sample, month), from the level that it tends to."""
-    result = np.empty_like(long_run)
-    before = samples.values[c.COHESION][:, -1]
-    if fit.spec.model.response == "adjustment":
-        for t in range(result.shape[1]):
-            before = phi * before + (1.0 - phi) * long_run[:, t] + scale * shocks[:, t]
-            result[:, t] = before
-        return result
-    error = before - _long_run_now(fit, samples)
-    for t in range(result.shape[1]):
-        error = phi * error + scale * shocks[:, t]
-        result[:, t] = long_run[:, t] + error
+def _drift(fit: Fit, samples: Samples, months: int, seed: int) -> np.ndarray:
+    """Return what slopes add in each future month, shape (sample, series, month); 0 without."""
+    result = np.zeros((samples.size, 5, months))
+    labels = samples.labels.get(c.DIM_TREND, [])
+    for which, label in enumerate(labels):
+        series = fit.spec.series.index(label)
+        change = np.random.default_rng([seed, _SLOPES, series]).standard_normal(
+            (samples.size, months - 1)).cumsum(axis=1)
+        result[:, series] = samples.values[c.VAR_SLOPE][:, which, -1:]
+        result[:, series, 1:] += samples.values[c.VAR_TREND_SD][:, None] * change
     return result
+
+
+def _carry(last: np.ndarray, phi: np.ndarray, scale: np.ndarray, drift: np.ndarray,
+           shocks: np.ndarray) -> np.ndarray:
+    """Return a series after its last month, shape (sample, month)."""
+    result = np.empty_like(shocks)
+    before = last
+    for t in range(shocks.shape[1]):
+        before = phi * before + drift[:, t] + scale * shocks[:, t]
+        result[:, t] = before
+    return result
+
+
+def _adjust(samples: Samples, long_run: np.ndarray, phi: np.ndarray, scale: np.ndarray,
+            shocks: np.ndarray) -> np.ndarray:
+    """Return cohesion on its way to its long-run level, shape (sample, month)."""
+    drawn_to = (1.0 - phi[:, None]) * long_run
+    return _carry(samples.values[c.COHESION][:, -1], phi, scale, drawn_to, shocks)
 
 
 def _government_effects(fit: Fit, samples: Samples, scenario: ScenarioSpec,
@@ -200,10 +209,9 @@ def _long_run(fit: Fit, samples: Samples, states: np.ndarray, stock: np.ndarray,
     level = np.zeros_like(states[:, 0])
     for which, path in enumerate(c.PATHS):
         if path in chosen.paths:
-            first, second = states[:, 2 * which], states[:, 2 * which + 1]
-            gap = np.sqrt((first - second) ** 2 + c.SOFTABS_WIDTH**2) - c.SOFTABS_WIDTH
-            level += (coefficient[:, 2 * which, None] * (first + second) / 2
-                      - coefficient[:, 2 * which + 1, None] * gap / 2)
+            mean, gap = long_run_paths(states[:, 2 * which], states[:, 2 * which + 1])
+            level += (coefficient[:, 2 * which, None] * mean
+                      + coefficient[:, 2 * which + 1, None] * gap)
     if chosen.rivals:
         level += values[c.VAR_RIVAL_EFFECT] @ stock + government[:, None]
     return level

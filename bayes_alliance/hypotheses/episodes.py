@@ -133,7 +133,7 @@ def contributions(fit: Fit) -> tuple[list[tuple[Any, ...]], xr.Dataset]:
     """
     split = components(fit)
     values = split.to_numpy()
-    phi = persistence(fit)
+    phi, _ = persistence(fit)
     paths = long_run_parts(fit)
     rows: list[tuple[Any, ...]] = []
     cases, changes, parts = [], [], []

@@ -31,7 +31,12 @@ from scipy.special import logsumexp
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
-from bayes_alliance.hypotheses.paths import long_run_parts, persistence, regressors
+from bayes_alliance.hypotheses.paths import (
+    cohesion_trend,
+    long_run_parts,
+    persistence,
+    regressors,
+)
 from bayes_alliance.inference import Fit
 
 __all__ = ["NO_ABSOLUTE_VALUES", "Evidence", "leave_episode_out", "log_density_at_zero"]
@@ -111,7 +116,7 @@ def full_conditional(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     With Student-t innovations the conditional is normal given the mixture weights, which are
     drawn from their own conditional given the innovations of the draw.
     """
-    phi = persistence(fit)[..., None]
+    phi, shock_sd = (part[..., None] for part in persistence(fit))
     cohesion = fit.posterior[c.COHESION].transpose("chain", "draw", c.DIM_TIME).to_numpy()
     parts = long_run_parts(fit)
     rest = parts[c.COMPONENT_DISPUTES] + parts[c.COMPONENT_GOVERNMENTS]
@@ -124,13 +129,13 @@ def full_conditional(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
         later = target[..., 1:] - phi * target[..., :-1] - rate * rest[..., 1:]
         inputs = rate[..., None, :] * design[..., 1:]
     else:
-        errors = target - rest
+        errors = target - rest - cohesion_trend(fit)
         later = errors[..., 1:] - phi * errors[..., :-1]
         inputs = design[..., 1:] - phi[..., None, :] * design[..., :-1]
     outcome = np.concatenate([first, later], axis=-1)
     matrix = np.concatenate([design[..., :1], inputs], axis=-1)
     variance = np.concatenate([np.ones_like(first),
-                               np.broadcast_to(1.0 - phi**2, later.shape)], axis=-1)
+                               np.broadcast_to(shock_sd**2, later.shape)], axis=-1)
     if fit.spec.model.innovations == "student_t":
         fitted = np.einsum("xyk,xykt->xyt", coefficient, matrix)
         variance = variance * _mixture_weights(fit, (outcome - fitted) / np.sqrt(variance))

@@ -14,18 +14,24 @@ import xarray as xr
 
 from bayes_alliance import constants as c
 from bayes_alliance.inference import Fit
+from bayes_alliance.model.predict import long_run_paths, softabs, steps, trend
 
-__all__ = ["Drivers", "components", "drivers", "filter_response", "persistence", "regressors"]
+__all__ = ["Drivers", "cohesion_trend", "components", "drivers", "filter_response", "persistence",
+           "regressors"]
 
 
-def persistence(fit: Fit) -> np.ndarray:
-    """Return cohesion's monthly AR(1) coefficient, shape (chain, draw)."""
+def persistence(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Return cohesion's monthly persistence and the sd of its shocks, each (chain, draw)."""
     half_life = fit.posterior[c.VAR_HALF_LIFE].sel({c.DIM_CONSTRUCT: c.COHESION}).to_numpy()
-    return np.asarray(np.exp(-np.log(2.0) / half_life), dtype=float)
+    return steps(half_life, fit.spec.model.dynamics.cohesion)
 
 
-def _softabs(value: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sqrt(value**2 + c.SOFTABS_WIDTH**2) - c.SOFTABS_WIDTH)
+def cohesion_trend(fit: Fit) -> np.ndarray | float:
+    """Return the local trend of cohesion's error, shape (chain, draw, time); 0 without one."""
+    if fit.spec.model.dynamics.cohesion != "local_trend":
+        return 0.0
+    slope = fit.posterior[c.VAR_SLOPE].sel({c.DIM_TREND: c.COHESION})
+    return trend(slope.transpose("chain", "draw", c.DIM_TIME).to_numpy().astype(float))
 
 
 @dataclass(frozen=True)
@@ -51,16 +57,17 @@ def drivers(fit: Fit, construct: str) -> Drivers:
     values = array.to_numpy().astype(float)
     first, second = values[:, :, 0], values[:, :, 1]
     names = [str(name) for name in array[c.DIM_MEMBER].to_numpy()]
-    return Drivers((first + second) / 2, _softabs(first - second),
+    return Drivers((first + second) / 2, softabs(first - second),
                    dict(zip(names, (first, second), strict=True)))
 
 
 def regressors(fit: Fit) -> np.ndarray:
     """Return what the four coefficients multiply, shape (chain, draw, coefficient, time)."""
-    parts = []
+    parts: list[np.ndarray] = []
     for construct in c.PATHS:
-        found = drivers(fit, construct)
-        parts += [found.mean, -found.gap / 2]
+        array = fit.posterior[construct].transpose("chain", "draw", c.DIM_MEMBER, c.DIM_TIME)
+        parts += long_run_paths(array.to_numpy()[:, :, 0].astype(float),
+                                array.to_numpy()[:, :, 1].astype(float))
     return np.stack(parts, axis=2)
 
 
@@ -117,9 +124,10 @@ def components(fit: Fit) -> xr.DataArray:
     -------
     xarray.DataArray
         Dims ``component``, ``chain``, ``draw``, ``time``. ``initial_state`` is the first month's
-        residual carried forward, ``innovations`` all that no driver explains after it.
+        residual carried forward, ``innovations`` all that no driver explains after it (the
+        slopes of a local trend among it).
     """
-    phi = persistence(fit)
+    phi, _ = persistence(fit)
     response = fit.spec.model.response
     parts = {name: filter_response(phi, part, response)
              for name, part in long_run_parts(fit).items()}

@@ -9,14 +9,20 @@ import importlib.metadata
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import ConvergenceError, SpecError
 from bayes_alliance.inference.compiled import compiled_model
-from bayes_alliance.inference.gate import FULL_GATE, LEAVE_OUT_GATE, Gate, diagnose
+from bayes_alliance.inference.gate import (
+    FULL_GATE,
+    LEAVE_OUT_GATE,
+    Diagnostics,
+    Gate,
+    diagnose,
+)
 from bayes_alliance.inference.result import Fit
 from bayes_alliance.inference.sampling import Progress, draw
 from bayes_alliance.model import Design, build_design
@@ -25,9 +31,12 @@ from bayes_alliance.tables import Panel, build_panel, read_dataset
 
 __all__ = ["fit", "fit_panel", "held_out_rows", "load_model", "package_versions", "require_passed"]
 
-# A fit that fails on divergences alone is drawn again, once, in shorter steps; both attempts
-# stand in its provenance.
-_MOST_ATTEMPTS = 2
+# A fit that fails the gate is drawn again, twice at most, where that can help: in shorter steps
+# against divergent transitions, with more draws if there were too few. All attempts stand in its
+# provenance.
+_MOST_ATTEMPTS: Final = 3
+_SHORTER_STEPS: Final = "in shorter steps"
+_MORE_DRAWS: Final = "with twice the draws"
 _CORE = ("pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "pandas", "xarray")
 
 
@@ -111,13 +120,16 @@ def require_passed(result: Fit) -> Fit:
 def fit_panel(spec: ModelSpec, panel: Panel, *, hypothesis: str = "H12", leave_out: str = "",
               seed: int = 1, draws: int | None = None, tune: int | None = None,
               chains: int | None = None, design: Design | None = None, gate: Gate | None = None,
-              report: Callable[[Progress], None] | None = None,
+              cores: int | None = None, report: Callable[[Progress], None] | None = None,
               announce: Callable[[str], None] | None = None) -> Fit:
     """Fit a specification to a panel, whether or not the gate passes; see :func:`fit`.
 
     ``design`` replaces the panel's own layout (other priors, weights or values of the same
-    shape), ``gate`` the thresholds. A fit that fails on divergent transitions alone is drawn once
-    more with a higher acceptance target; ``provenance["attempts"]`` keeps both outcomes.
+    shape), ``gate`` the thresholds, ``cores`` the number of chains that run at a time (all cores
+    by default). A fit that fails on divergent transitions alone is drawn again with a higher
+    acceptance target; one that fails on R-hat or effective draws alone with twice the draws,
+    unless ``draws`` is given; three attempts at most. ``provenance["attempts"]`` keeps the
+    outcome of each.
     """
     settings = spec.sampler
     base = design if design is not None else build_design(spec, panel, hypothesis)
@@ -127,23 +139,28 @@ def fit_panel(spec: ModelSpec, panel: Panel, *, hypothesis: str = "H12", leave_o
     compiled = compiled_model(spec, panel, base, announce)
     if announce is not None:
         announce(f"sampling {hypothesis}" + (f" without {leave_out}" if leave_out else ""))
-    length = settings.leave_out_draws if leave_out else settings.draws
     chosen = gate or (LEAVE_OUT_GATE if leave_out else FULL_GATE)
+    length = draws or (settings.leave_out_draws if leave_out else settings.draws)
     target, attempts = settings.target_accept, []
     while True:
-        raw = draw(compiled, draws=draws or length, tune=tune or settings.tune,
+        raw = draw(compiled, draws=length, tune=tune or settings.tune,
                    chains=chains or settings.chains, seed=seed, report=report,
-                   target_accept=target, max_depth=settings.max_depth)
+                   target_accept=target, max_depth=settings.max_depth, cores=cores)
         diagnostics = diagnose(raw.posterior, raw.sample_stats, chosen, seconds=raw.seconds)
-        attempts.append({"target_accept": target, "failures": list(diagnostics.failures)})
-        only_divergences = diagnostics.divergences > chosen.divergences and len(
-            diagnostics.failures) == 1
-        if raw.interrupted or not only_divergences or len(attempts) == _MOST_ATTEMPTS:
+        attempts.append({"target_accept": target, "draws": length, "seconds": raw.seconds,
+                         "failures": list(diagnostics.failures)})
+        remedy = _remedy(diagnostics, chosen)
+        if remedy == _MORE_DRAWS and draws is not None:
+            remedy = None  # that many were asked for
+        if raw.interrupted or remedy is None or len(attempts) == _MOST_ATTEMPTS:
             break
-        target = 1.0 - (1.0 - target) / 4.0
+        if remedy == _SHORTER_STEPS:
+            target = 1.0 - (1.0 - target) / 4.0
+        else:
+            length *= 2
         if announce is not None:
-            announce(f"{diagnostics.divergences} divergent transitions; sampling again in "
-                     "shorter steps")
+            announce(f"the gate failed ({'; '.join(diagnostics.failures)}); sampling again "
+                     f"{remedy}")
     posterior = raw.posterior
     provenance = {
         "seed": seed, "spec_hash": spec_hash(spec), "data_hash": panel.data_hash,
@@ -152,6 +169,17 @@ def fit_panel(spec: ModelSpec, panel: Panel, *, hypothesis: str = "H12", leave_o
     return Fit(spec=spec, panel=panel, hypothesis=hypothesis, left_out=leave_out,
                posterior=posterior, sample_stats=raw.sample_stats, diagnostics=diagnostics,
                provenance=provenance)
+
+
+def _remedy(found: Diagnostics, gate: Gate) -> str | None:
+    """Return how to draw again, None if there is no need to or no hope."""
+    short = found.ess_bulk_min < gate.ess or found.ess_tail_min < gate.ess
+    apart = found.rhat_max >= gate.rhat or found.rhat_max_states >= gate.rhat_states
+    if found.divergences > gate.divergences:
+        return None if apart or short else _SHORTER_STEPS
+    if found.bfmi_min < gate.bfmi:
+        return None
+    return _MORE_DRAWS if apart or short else None
 
 
 def held_out_rows(spec: ModelSpec, panel: Panel, design: Design, episode: str) -> np.ndarray:

@@ -18,17 +18,16 @@ et al. 2020, NeurIPS, for its use within Hamiltonian Monte Carlo.
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numba
 import numpy as np
 from scipy.optimize import minimize
 
 from bayes_alliance.inference.compiled import Compiled, Density
+from bayes_alliance.inference.native import pull, push
 
 __all__ = ["Coordinates", "approximate"]
 
-_WHITE: Final = "white__"
 # Scales that are kept at their prior median while the mode is sought.
 _HELD: Final = re.compile(r"^(noise_(mean|spread)_raw|noise_between|loading_spread_raw|\w+_sd_raw)"
                           r"(\[|$)")
@@ -56,32 +55,17 @@ class Coordinates:
 
     def apply(self, position: np.ndarray) -> np.ndarray:
         """Return the model's coordinates of the sampler's."""
-        mapped = position.copy()
-        mapped[self.moved] = self.centre + _product(self.root, position[self.moved])
-        return mapped
+        return np.asarray(push(position, self.moved, self.centre, self.root))
 
     def density(self, density: Density) -> Density:
         """Return a density of the model's coordinates as one of the sampler's."""
-        moved, root = self.moved, self.root
 
         def mapped(position: np.ndarray) -> tuple[float, np.ndarray]:
             value, gradient = density(self.apply(position))
-            gradient[moved] = _product(root, gradient[moved])
+            pull(gradient, self.moved, self.root)
             return value, gradient
 
         return mapped
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _product(matrix: np.ndarray, vector: np.ndarray) -> Any:  # pragma: no cover - compiled
-    """Multiply on one thread; the chains have the others."""
-    result = np.empty_like(vector)
-    for i in range(vector.size):
-        total = 0.0
-        for j in range(vector.size):
-            total += matrix[i, j] * vector[j]
-        result[i] = total
-    return result
 
 
 def approximate(compiled: Compiled) -> Coordinates:
@@ -99,8 +83,7 @@ def approximate(compiled: Compiled) -> Coordinates:
     was tried in its place: no divergence in three fits, but a third of the effective draws.
     """
     density = compiled.density()
-    moved = np.array([i for i, label in enumerate(compiled.labels) if _WHITE not in label],
-                     dtype=np.int64)
+    moved = np.flatnonzero(~compiled.monthly)
     held = np.array([bool(_HELD.match(compiled.labels[i])) for i in moved])
     centre = _mode(density, compiled.start, moved, np.flatnonzero(~held))
     position = np.zeros(compiled.size)

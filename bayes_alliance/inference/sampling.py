@@ -13,9 +13,12 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
+from nutpie import _lib
+from nutpie.sample import CompiledModel
 
-from bayes_alliance.inference.compiled import HELPER_SUFFIXES, Compiled
+from bayes_alliance.inference.compiled import Compiled, reported_names
 from bayes_alliance.inference.laplace import Coordinates, approximate
+from bayes_alliance.inference.native import memory_table
 
 __all__ = ["Progress", "RawDraws", "draw", "forward_draws"]
 
@@ -54,7 +57,8 @@ class RawDraws:
 
 
 def draw(compiled: Compiled, *, draws: int, tune: int, chains: int, seed: int, target_accept: float,
-         max_depth: int, report: Callable[[Progress], None] | None = None) -> RawDraws:
+         max_depth: int, cores: int | None = None,
+         report: Callable[[Progress], None] | None = None) -> RawDraws:
     """Run the No-U-Turn sampler in whitened coordinates.
 
     Parameters
@@ -67,6 +71,8 @@ def draw(compiled: Compiled, *, draws: int, tune: int, chains: int, seed: int, t
         Acceptance the step size is adapted to.
     max_depth : int
         Largest tree depth.
+    cores : int, optional
+        How many chains run at a time; all cores by default.
     report : callable, optional
         Called about twice a second with a :class:`Progress`.
 
@@ -85,8 +91,8 @@ def draw(compiled: Compiled, *, draws: int, tune: int, chains: int, seed: int, t
 
     started = time.perf_counter()
     sampler = nutpie.sample(
-        _nutpie_model(compiled, approximate(compiled)), draws=draws, tune=tune, chains=chains,
-        seed=seed, target_accept=target_accept, maxdepth=max_depth, save_warmup=False,
+        _Sampled(compiled, approximate(compiled)), draws=draws, tune=tune, chains=chains,
+        seed=seed, cores=cores, target_accept=target_accept, maxdepth=max_depth, save_warmup=False,
         progress_bar=False, blocking=False, progress_callback=callback, progress_rate=500)
     interrupted = False
     with warnings.catch_warnings():
@@ -124,8 +130,7 @@ def forward_draws(model: Any, *, draws: int, seed: int) -> xr.Dataset:
     """
     import pymc as pm
 
-    names = [variable.name for variable in [*model.free_RVs, *model.deterministics]
-             if not variable.name.endswith(HELPER_SUFFIXES)]
+    names = reported_names(model)
     logger = logging.getLogger("pymc.sampling.forward")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -142,23 +147,48 @@ def forward_draws(model: Any, *, draws: int, seed: int) -> xr.Dataset:
     return xr.concat([part.assign_coords(draw=np.arange(draws // 4)) for part in parts], "chain")
 
 
-def _nutpie_model(compiled: Compiled, coordinates: Coordinates) -> Any:
-    """Hand the compiled functions to nutpie, in the given coordinates."""
-    from nutpie.compiled_pyfunc import from_pyfunc
+class _Sampled(CompiledModel):
+    """A compiled model in given coordinates, as nutpie wants it."""
 
-    density, expand = coordinates.density(compiled.density()), compiled.expand()
-    names = list(compiled.variables)
+    def __init__(self, compiled: Compiled, coordinates: Coordinates) -> None:
+        super().__init__(dims=None)
+        # nutpie reads these by address: they must live as long as it samples.
+        self._held = (*compiled.packed(), coordinates.moved, coordinates.centre, coordinates.root)
+        self._memory = memory_table(*self._held)
+        self._compiled = compiled
 
-    def start(seed: int) -> np.ndarray:
-        return _JITTER * np.random.default_rng(seed).standard_normal(compiled.size)
+    @property
+    def n_dim(self) -> int:
+        return self._compiled.size
 
-    return from_pyfunc(
-        compiled.size, lambda: density,
-        lambda *_: lambda position: expand(coordinates.apply(position)),
-        [np.dtype(np.float64)] * len(names), list(compiled.variables.values()), names,
-        coords={name: list(labels) for name, labels in compiled.coords.items()},
-        dims={name: compiled.dims[name] for name in names if name in compiled.dims},
-        make_initial_point_fn=start)
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return self._compiled.variables
+
+    @property
+    def coords(self) -> dict[str, Any]:
+        return {name: list(labels) for name, labels in self._compiled.coords.items()}
+
+    def _make_sampler(self, settings: Any, init_mean: Any, cores: Any, progress_type: Any,
+                      callback: Any, callback_rate: Any, store: Any) -> Any:
+        return _lib.PySampler.from_pymc(settings, cores, self._make_model(), progress_type,
+                                        callback, callback_rate, store)
+
+    def _make_model(self) -> Any:
+        compiled, address = self._compiled, self._memory.ctypes.data
+        size = sum(int(np.prod(shape)) for shape in compiled.variables.values())
+        names, sizes = list(compiled.variables), {k: len(v) for k, v in compiled.coords.items()}
+        variables = _lib.PyVariable.new_variables(
+            names, ["float64"] * len(names), list(compiled.variables.values()), sizes,
+            {name: compiled.dims[name] for name in names if name in compiled.dims})
+
+        def start(seed: int) -> np.ndarray:
+            return _JITTER * np.random.default_rng(seed).standard_normal(compiled.size)
+
+        return _lib.PyMcModel(
+            _lib.LogpFunc(compiled.density_entry.address, address, self),
+            _lib.ExpandFunc(compiled.size, size, compiled.expand_entry.address, address, self),
+            variables, compiled.size, sizes, self.coords, start, None)
 
 
 def _common_length(posterior: xr.Dataset, stats: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:

@@ -43,7 +43,8 @@ def build_model(spec: ModelSpec, panel: Panel, design: Design | None = None) -> 
     """
     design = design or build_design(spec, panel)
     structure = measurement_structure(panel, design)
-    with pm.Model(coords=design.coords) as model:
+    # Every scale is an exponential or a prior's own number.
+    with pm.Model(coords=design.coords, check_bounds=False) as model:
         data = {name: pm.Data(name, array) for name, array in design.data.items()}
         prior = PriorNumbers(data["prior"], list(spec.priors.numbers()))
         loadings = add_loadings(data, prior, structure)
@@ -51,6 +52,6 @@ def build_model(spec: ModelSpec, panel: Panel, design: Design | None = None) -> 
         rows = add_rows(data, design, structure, prior, loadings, scaffold)
         shape = pt.zeros((len(design.coords[c.DIM_SERIES]), len(design.coords[c.DIM_TIME])))
         states = add_states(data, prior, scaffold, information(data, rows, shape),
-                            response=design.response, innovations=design.innovations)
+                            design.options)
         add_likelihood(data, design, prior, rows, states)
     return model

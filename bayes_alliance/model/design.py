@@ -35,10 +35,32 @@ from bayes_alliance.model.layout import (
 from bayes_alliance.spec import FAMILIES, ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["Design", "build_design", "previous_rows"]
+__all__ = ["Design", "Options", "build_design", "previous_rows"]
 
 # The order of the row blocks; each family that has rows is one likelihood node.
 FAMILY_ORDER: Final = tuple(FAMILIES)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Structural options of a specification; each combination is a compilation.
+
+    Attributes
+    ----------
+    response : {"adjustment", "level"}
+        How cohesion answers to its drivers.
+    dynamics : tuple of {"ar1", "random_walk", "local_trend"}
+        Of threat, of credibility, and of cohesion's residual.
+    innovations : {"normal", "student_t"}
+        Shocks of all series.
+    coordinates : {"chosen", "non_centred", "centred"}
+        Where the sampler stands to the series.
+    """
+
+    response: str
+    dynamics: tuple[str, str, str]
+    innovations: str
+    coordinates: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +77,7 @@ class Design:
         The contiguous rows of each family, in the design's row order.
     rows : pandas.DataFrame
         The panel's rows in the design's order.
-    response, innovations : str
+    options : Options
         Structural options of the specification.
     """
 
@@ -63,15 +85,14 @@ class Design:
     data: dict[str, np.ndarray]
     blocks: dict[str, slice]
     rows: pd.DataFrame
-    response: str
-    innovations: str
+    options: Options
 
     @property
     def structure(self) -> tuple[object, ...]:
         """A key that is equal for two designs exactly if one compilation serves both."""
         labels = tuple((name, tuple(values)) for name, values in self.coords.items())
         blocks = tuple((name, block.start, block.stop) for name, block in self.blocks.items())
-        return (self.response, self.innovations, labels, blocks)
+        return (self.options, labels, blocks)
 
     def with_hypothesis(self, spec: ModelSpec, hypothesis: str) -> "Design":
         """Return the design with the switches of a hypothesis.
@@ -235,7 +256,10 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "gap": np.ones(len(rows)),
         "has_previous": np.zeros(len(rows)),
     }
-    design = Design(coords, data, blocks, rows, spec.model.response, spec.model.innovations)
+    head = spec.model
+    options = Options(head.response, head.dynamics.of_latents, head.innovations,
+                      spec.sampler.coordinates)
+    design = Design(coords, data, blocks, rows, options)
     return (design.with_rows(np.ones(len(rows), dtype=bool))
             .with_hypothesis(spec, hypothesis))
 
@@ -287,6 +311,8 @@ def _coords(spec: ModelSpec, panel: Panel, rows: pd.DataFrame) -> dict[str, list
         c.DIM_OBSERVATION: [f"{row.indicator} {row.start}" for row in rows.itertuples()
                             if row.family in WITHOUT_NOISE],
         c.DIM_OWN_ERROR: [name for name in table.index if table.at[name, "own_error"]],
+        c.DIM_TREND: [name for name, kind in zip(spec.series, spec.series_dynamics, strict=True)
+                      if kind == "local_trend"],
     }
 
 

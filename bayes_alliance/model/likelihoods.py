@@ -1,7 +1,9 @@
 """Densities and random draws of the measurement families, under the registry's names.
 
-Invariant: a family's density is written twice, once for PyTensor (what is sampled) and once for
-NumPy (what is checked, scored and predicted), side by side, so that a test can hold them equal.
+Invariant: a family's density is written twice, once compiled (what is sampled,
+:mod:`bayes_alliance.model.kernels.rows`) and once here in NumPy (what is checked, scored and
+predicted); a test holds them equal.
+
 Noise is one standard deviation on the link scale for every family, so that one hierarchy pools
 them all: a beta-binomial with noise s has concentration 4 / s**2, which gives a logit-scale
 standard deviation of about s near one half; a negative binomial has alpha = 1 / s**2.
@@ -12,12 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import pytensor.tensor as pt
 from scipy import special, stats
 
 __all__ = ["LIKELIHOODS", "Likelihood"]
-
-_HALF_LOG_2PI: Final = 0.5 * np.log(2 * np.pi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +25,17 @@ class Likelihood:
 
     Parameters
     ----------
-    logp : callable
-        ``(y, mu, noise, n, df, ways)`` tensors to pointwise log densities; ``ways`` is the
-        constant of the counting families, which depends on the data alone.
     log_density : callable
-        ``(y, mu, noise, n, df)`` arrays to the same.
+        ``(y, mu, noise, n, df)`` arrays to pointwise log densities.
     random : callable
         ``(generator, mu, noise, n, df)`` to draws on the scale of ``y``.
     mean : callable
         ``(mu, n)`` to the expected ``y``.
     """
 
-    logp: Callable[..., Any]
     log_density: Callable[..., np.ndarray]
     random: Callable[..., np.ndarray]
     mean: Callable[..., np.ndarray]
-
-
-def _normal_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
-    return -0.5 * ((y - mu) / noise) ** 2 - pt.log(noise) - _HALF_LOG_2PI
 
 
 def _normal_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarray:
@@ -55,11 +46,6 @@ def _normal_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any, df: An
     return np.asarray(mu + noise * rng.standard_normal(np.broadcast(mu, noise).shape))
 
 
-def _student_t_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
-    constant = (pt.gammaln((df + 1) / 2) - pt.gammaln(df / 2) - 0.5 * pt.log(df * np.pi))
-    return constant - pt.log(noise) - (df + 1) / 2 * pt.log1p(((y - mu) / noise) ** 2 / df)
-
-
 def _student_t_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarray:
     return np.asarray(stats.t.logpdf(y, df, mu, noise))
 
@@ -67,15 +53,6 @@ def _student_t_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarr
 def _student_t_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,
                       df: Any) -> np.ndarray:
     return np.asarray(mu + noise * rng.standard_t(df, np.broadcast(mu, noise).shape))
-
-
-def _beta_binomial_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
-    concentration = 4.0 / noise**2
-    alpha = concentration * pt.sigmoid(mu)
-    beta = concentration * pt.sigmoid(-mu)
-    return (ways + pt.gammaln(y + alpha) + pt.gammaln(n - y + beta)
-            - pt.gammaln(n + concentration)
-            + pt.gammaln(concentration) - pt.gammaln(alpha) - pt.gammaln(beta))
 
 
 def _beta_binomial_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarray:
@@ -93,10 +70,6 @@ def _beta_binomial_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,
     return np.asarray(rng.binomial(np.asarray(n, dtype=np.int64), share), dtype=float)
 
 
-def _binomial_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
-    return ways + y * mu - n * pt.softplus(mu)
-
-
 def _binomial_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarray:
     return np.asarray(stats.binom.logpmf(y, n, special.expit(mu)))
 
@@ -104,13 +77,6 @@ def _binomial_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarra
 def _binomial_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,
                      df: Any) -> np.ndarray:
     return np.asarray(rng.binomial(np.asarray(n, dtype=np.int64), special.expit(mu)), dtype=float)
-
-
-def _negative_binomial_logp(y: Any, mu: Any, noise: Any, n: Any, df: Any, ways: Any) -> Any:
-    alpha = noise**-2
-    ways = ways + pt.gammaln(y + alpha) - pt.gammaln(alpha)
-    log_total = pt.logaddexp(mu, pt.log(alpha))
-    return ways + alpha * (pt.log(alpha) - log_total) + y * (mu - log_total)
 
 
 def _negative_binomial_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarray:
@@ -138,12 +104,10 @@ def _log_mean(mu: Any, n: Any) -> np.ndarray:
 
 
 LIKELIHOODS: Final[dict[str, Likelihood]] = {
-    "normal": Likelihood(_normal_logp, _normal_density, _normal_random, _identity_mean),
-    "student_t": Likelihood(_student_t_logp, _student_t_density, _student_t_random,
-                            _identity_mean),
-    "beta_binomial": Likelihood(_beta_binomial_logp, _beta_binomial_density,
-                                _beta_binomial_random, _logit_mean),
-    "binomial": Likelihood(_binomial_logp, _binomial_density, _binomial_random, _logit_mean),
-    "negative_binomial": Likelihood(_negative_binomial_logp, _negative_binomial_density,
-                                    _negative_binomial_random, _log_mean),
+    "normal": Likelihood(_normal_density, _normal_random, _identity_mean),
+    "student_t": Likelihood(_student_t_density, _student_t_random, _identity_mean),
+    "beta_binomial": Likelihood(_beta_binomial_density, _beta_binomial_random, _logit_mean),
+    "binomial": Likelihood(_binomial_density, _binomial_random, _logit_mean),
+    "negative_binomial": Likelihood(_negative_binomial_density, _negative_binomial_random,
+                                    _log_mean),
 }

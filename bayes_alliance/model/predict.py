@@ -16,7 +16,8 @@ from bayes_alliance.model.layout import WITHOUT_NOISE
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.spec import FAMILIES, TRANSFORMS, ModelSpec
 
-__all__ = ["Samples", "draw_rows", "flatten", "own_unit", "row_predictor", "series_states"]
+__all__ = ["Samples", "draw_rows", "flatten", "long_run_paths", "own_unit", "row_predictor",
+           "series_states", "softabs", "steps", "trend"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,36 @@ def flatten(posterior: xr.Dataset, most: int | None = None) -> Samples:
     labels = {str(dim): [str(label) for label in posterior[dim].to_numpy()]
               for dim in posterior.dims if dim not in ("chain", "draw")}
     return Samples(values, labels, len(keep))
+
+
+def steps(half_life: np.ndarray, dynamics: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a series' monthly persistence and the sd of its shocks, shapes of ``half_life``.
+
+    Parameters
+    ----------
+    half_life : numpy.ndarray
+        In months.
+    dynamics : {"ar1", "random_walk", "local_trend"}
+        See :mod:`bayes_alliance.model.series`.
+    """
+    rate = np.log(2.0) / np.asarray(half_life, dtype=float)
+    phi = np.exp(-rate) if dynamics == "ar1" else np.ones_like(rate)
+    return phi, np.sqrt(-np.expm1(-2.0 * rate))
+
+
+def trend(slope: np.ndarray) -> np.ndarray:
+    """Return what slopes have added up to before each month; time is the last axis."""
+    return np.cumsum(slope, axis=-1) - slope
+
+
+def softabs(value: np.ndarray) -> np.ndarray:
+    """Return the smooth absolute value of the model's gaps."""
+    return np.asarray(np.sqrt(value**2 + c.SOFTABS_WIDTH**2) - c.SOFTABS_WIDTH)
+
+
+def long_run_paths(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a path's two coefficients multiply, from the members' states."""
+    return (first + second) / 2, -softabs(first - second) / 2
 
 
 def series_states(samples: Samples) -> np.ndarray:

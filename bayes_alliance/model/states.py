@@ -1,6 +1,6 @@
 r"""The latent states: threat perception, credibility and cohesion, month by month.
 
-With :math:`r_{s,t}` a unit-variance autoregression,
+With :math:`r_{s,t}` the monthly series of :mod:`bayes_alliance.model.series`,
 
 .. math::
     \theta_{A,t} &= r_{1,t} + \Gamma_A x_t \\
@@ -12,27 +12,23 @@ With :math:`r_{s,t}` a unit-variance autoregression,
 and cohesion adjusts to its long-run level :math:`P_t` or follows it with an autoregressive error.
 
 Invariant: nothing here is centred or scaled with moments of the window; the first member's
-threat has mean zero and unit stationary variance apart from the events that move it.
+threat starts with mean zero and unit variance, and keeps them if stationary, apart from the
+events that move it.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_alliance import constants as c
+from bayes_alliance.model.design import Options
 from bayes_alliance.model.kernels import autoregression
 from bayes_alliance.model.prior_numbers import PriorNumbers
-from bayes_alliance.model.series import unit_series
+from bayes_alliance.model.series import Law, add_slopes, persistence, unit_series
 
-__all__ = ["Scaffold", "add_scaffold", "add_states", "persistence"]
-
-
-def persistence(half_life: Any) -> Any:
-    """Return the monthly AR(1) coefficient of a half-life in months."""
-    return pt.exp(-np.log(2.0) / half_life)
+__all__ = ["Scaffold", "add_scaffold", "add_states"]
 
 
 @dataclass(frozen=True)
@@ -141,7 +137,7 @@ def _rivals(data: dict[str, Any], prior: PriorNumbers) -> Any:
 
 
 def add_states(data: dict[str, Any], prior: PriorNumbers, scaffold: Scaffold,
-               information: tuple[Any, Any, Any], *, response: str, innovations: str) -> Any:
+               information: tuple[Any, Any, Any], options: Options) -> Any:
     """Add the five monthly series to the current model.
 
     Parameters
@@ -152,24 +148,28 @@ def add_states(data: dict[str, Any], prior: PriorNumbers, scaffold: Scaffold,
         From :func:`add_scaffold`.
     information : tuple of three tensors of float, shape (series, time)
         What the rows say of the states; conditions the coordinates only.
-    response : {"adjustment", "level"}
-        How cohesion answers to its drivers.
-    innovations : {"normal", "student_t"}
-        Distribution of the shocks of all five series, scaled to unit variance.
+    options : Options
+        Response of cohesion, dynamics and innovations of the series, coordinates.
 
     Returns
     -------
     tensor of float, shape (series, time)
         Threat of both members, credibility of both members, cohesion.
     """
-    df = prior["student_t_innovation_df"]
+    law = _law(prior, options)
+    kinds = [options.dynamics[min(row // 2, 2)] for row in range(5)]
+    trended = [row for row, kind in enumerate(kinds) if kind == "local_trend"]
+    trend = pt.zeros_like(information[0])
+    if trended:
+        trend = pt.set_subtensor(trend[trended], add_slopes(law))
 
     def series(name: str, half_life: Any, path: Any, scale: Any, rows: list[int],
                dims: tuple[str, ...]) -> Any:
         # What lies beside a slice of the information is not read by the other series.
         part = tuple(array[rows] for array in information)
-        return unit_series(name, half_life, path, scale, part, innovations=innovations,
-                           df=df, dims=dims)
+        added = trend[rows] if set(rows) & set(trended) else None
+        return unit_series(name, half_life, [kinds[row] for row in rows], path, scale, part, law,
+                           added, dims)
 
     pair = scaffold.half_life[:2]
     rho, size = scaffold.correlation, scaffold.size
@@ -187,11 +187,21 @@ def add_states(data: dict[str, Any], prior: PriorNumbers, scaffold: Scaffold,
                                    dims=(c.DIM_MEMBER, c.DIM_TIME))
 
     long_run = _paths(data, prior, threat, credibility) + scaffold.rivals
-    expected = _expected_cohesion(long_run, persistence(scaffold.half_life[2]), response)
+    expected = _expected_cohesion(long_run, persistence(scaffold.half_life[2]), options.response)
     residual = series("cohesion_residual", scaffold.half_life[2:], expected[None, :],
                       pt.ones((1,)), [4], (c.DIM_COHESION, c.DIM_TIME))
     cohesion = pm.Deterministic(c.COHESION, expected + residual[0], dims=c.DIM_TIME)
     return pt.concatenate([threat, credibility, cohesion[None, :]], axis=0)
+
+
+def _law(prior: PriorNumbers, options: Options) -> Law:
+    """Return the law of all series, with the slopes' scale if one of them has a slope."""
+    trend_sd = None
+    if "local_trend" in options.dynamics:
+        trend_sd = prior.log_normal_variable(c.VAR_TREND_SD)
+    df = prior["student_t_innovation_df"] if options.innovations == "student_t" else 0.0
+    return Law(pt.as_tensor_variable(df), options.coordinates, trend_sd,
+               prior["trend_start.mu"], prior["trend_start.sd"])
 
 
 def _softabs(value: Any) -> Any:

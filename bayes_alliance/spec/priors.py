@@ -64,6 +64,8 @@ class Priors(_Distribution):
     half_life_threat: LogNormal = LogNormal(median=12.0, sd=0.5)
     half_life_credibility: LogNormal = LogNormal(median=12.0, sd=0.5)
     half_life_cohesion: LogNormal = LogNormal(median=12.0, sd=0.5)
+    trend_sd: LogNormal = LogNormal(median=0.002, sd=0.5)
+    trend_start: Normal = Normal(sd=0.02)
     correlation: Normal = Normal(mu=0.0, sd=0.75)
     second_member_level: Normal = Normal(sd=1.0)
     second_member_scale: LogNormal = LogNormal(median=1.0, sd=0.4)
@@ -127,6 +129,8 @@ PRIOR_MEANING: Final[dict[str, str]] = {
     "half_life_threat": "months until a threat shock has halved",
     "half_life_credibility": "months until a credibility shock has halved",
     "half_life_cohesion": "months until a cohesion shock has halved",
+    "trend_sd": "monthly change of a slope, with the dynamics local_trend",
+    "trend_start": "slope of the first month, with the dynamics local_trend",
     "correlation": "Fisher z of the correlation between the two members' series",
     "second_member_level": "level of the second member's state against the first's",
     "second_member_scale": "scale of the second member's series against the first's",

@@ -17,6 +17,7 @@ __all__ = [
     "UNKNOWN_GOVERNMENT",
     "DirectionRule",
     "DriverSpec",
+    "DynamicsSpec",
     "EpisodeSpec",
     "ForecastSpec",
     "HypothesisSpec",
@@ -40,12 +41,31 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LatentName = Literal["threat", "credibility", "cohesion"]
 Quantity = Literal["mean", "gap"]
+Dynamics = Literal["ar1", "random_walk", "local_trend"]
 
 
 class _Frozen(BaseModel):
     """Base of every part: immutable, no unknown keys, no silent conversion of text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class DynamicsSpec(_Frozen):
+    """How the monthly series of each latent move.
+
+    ``ar1`` returns to its mean, ``random_walk`` keeps every shock, ``local_trend`` is a random
+    walk with a slope that changes slowly. Cohesion's is that of the error around its long-run
+    level; with ``response = "adjustment"`` it returns to that level, which is ``ar1``.
+    """
+
+    threat: Dynamics = "ar1"
+    credibility: Dynamics = "ar1"
+    cohesion: Dynamics = "ar1"
+
+    @property
+    def of_latents(self) -> tuple[str, str, str]:
+        """The three in the order of the latents."""
+        return (self.threat, self.credibility, self.cohesion)
 
 
 class ModelHead(_Frozen):
@@ -61,6 +81,7 @@ class ModelHead(_Frozen):
     patron: str
     response: Literal["adjustment", "level"] = "adjustment"
     innovations: Literal["normal", "student_t"] = "normal"
+    dynamics: DynamicsSpec = Field(default_factory=DynamicsSpec)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -68,6 +89,10 @@ class ModelHead(_Frozen):
             raise ValueError(f"start {self.start} is not before end {self.end}")
         if self.members[0] == self.members[1]:
             raise ValueError(f"members must be two different states, got {self.members[0]} twice")
+        if self.response == "adjustment" and self.dynamics.cohesion != "ar1":
+            raise ValueError(f"dynamics.cohesion is {self.dynamics.cohesion}, but with the "
+                             "response adjustment cohesion returns to its level (allowed: ar1, "
+                             "or the response level)")
         return self
 
 
@@ -140,7 +165,12 @@ class VerdictSpec(_Frozen):
 
 
 class SamplerSpec(_Frozen):
-    """NUTS settings of a full fit and of a leave-out fit."""
+    """NUTS settings of a full fit and of a leave-out fit.
+
+    The monthly series are sampled in coordinates ``chosen`` by what the rows say of each month;
+    ``non_centred`` (the prior's own standard normals) and ``centred`` (the series themselves) are
+    there for comparison.
+    """
 
     chains: Annotated[int, Field(ge=2)] = 4
     tune: Annotated[int, Field(ge=100)] = 1000
@@ -148,6 +178,7 @@ class SamplerSpec(_Frozen):
     leave_out_draws: Annotated[int, Field(ge=100)] = 500
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
     max_depth: Annotated[int, Field(ge=5, le=12)] = 10
+    coordinates: Literal["chosen", "non_centred", "centred"] = "chosen"
 
 
 class ForecastSpec(_Frozen):
@@ -281,3 +312,9 @@ class ModelSpec(_Frozen):
         """The five monthly series: threat and credibility of each member, then cohesion."""
         pairs = [f"{latent}_{member}" for latent in LATENTS[:2] for member in self.model.members]
         return (*pairs, COHESION)
+
+    @property
+    def series_dynamics(self) -> tuple[str, ...]:
+        """The dynamics of each of the five monthly series."""
+        threat, credibility, cohesion = self.model.dynamics.of_latents
+        return (threat, threat, credibility, credibility, cohesion)

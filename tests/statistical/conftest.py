@@ -10,7 +10,10 @@ MONTHS = 48
 
 
 def linear_panel(panel):
-    """Threat of both members monthly with gaps; cohesion monthly with gaps and yearly means."""
+    """Threat of both members monthly with gaps; cohesion monthly with gaps and yearly means.
+
+    Credibility of the first member is measured now and then.
+    """
     rng = np.random.default_rng(8)
     template = panel.rows.iloc[0].to_dict()
     table = panel.indicators.loc[["gprnk_threat_rok", "us_troops_japan", "jnto_travel_rok",
@@ -22,7 +25,6 @@ def linear_panel(panel):
                          own_error=False, season=False, shared_item="", orientation=[1, 1, 1, 1])
     table["covariates"] = [()] * 4
     table["mode_changes"] = [()] * 4
-    # Credibility needs an indicator; one row of it says nothing about the other states.
     credit = panel.indicators.loc[["us_troops_rok"]].assign(own_error=False)
     credit.index = ["credit"]
     rows = []
@@ -40,9 +42,10 @@ def linear_panel(panel):
             add("threat_b", "threat", "japan", month, month)
         if month not in range(10, 20):
             add("cohesion_monthly", "cohesion", "rok_japan", month, month)
+        if month % 5 == 2:
+            add("credit", "credibility", "rok", month, month)
     for year in range(MONTHS // 12):
         add("cohesion_yearly", "cohesion", "rok_japan", 12 * year, 12 * year + 11)
-    add("credit", "credibility", "rok", 0, 0)
     months = slice(0, MONTHS)
     return replace(
         panel, time=panel.time[months], indicators=pd.concat([table, credit]),
@@ -58,15 +61,27 @@ def small(panel):
 
 @pytest.fixture(scope="session")
 def structured(spec, small):
-    """Return specification, design and compilation of the small panel, by structural options."""
-    from bayes_alliance.inference.compiled import compiled_model
-    from bayes_alliance.model import build_design
+    """Return specification, design and compilation of the small panel, by structural options.
 
-    def structured(response="adjustment", innovations="normal", hypothesis="H12"):
-        options = {"response": response, "innovations": innovations}
-        chosen = spec.model_copy(update={"model": spec.model.model_copy(update=options)})
+    The compilations are kept for the whole session: more of them than a process keeps.
+    """
+    from bayes_alliance.inference.compiled import compile_model
+    from bayes_alliance.model import build_design, build_model
+    from bayes_alliance.spec.schema import DynamicsSpec
+
+    kept = {}
+
+    def structured(response="adjustment", innovations="normal", hypothesis="H12",
+                   dynamics=("ar1", "ar1", "ar1"), coordinates="chosen"):
+        of_latents = dict(zip(("threat", "credibility", "cohesion"), dynamics, strict=True))
+        head = spec.model.model_dump() | {"response": response, "innovations": innovations,
+                                          "dynamics": DynamicsSpec(**of_latents).model_dump()}
+        sampler = spec.sampler.model_copy(update={"coordinates": coordinates})
+        chosen = spec.model_copy(update={"model": type(spec.model)(**head), "sampler": sampler})
         design = build_design(chosen, small, hypothesis)
-        return chosen, design, compiled_model(chosen, small, design)
+        if design.structure not in kept:
+            kept[design.structure] = compile_model(build_model(chosen, small, design))
+        return chosen, design, kept[design.structure].with_data(**design.data)
 
     return structured
 

@@ -186,30 +186,58 @@ class Oracle:
 
     # States and rows.
 
-    def _autoregression(self, series, half_life):
-        phi = 0.5 ** (1 / half_life)
-        spread = np.sqrt(1 - phi**2)
+    def _walk(self, series, half_life, kind, slope):
+        """Add the density of a monthly series, given the slope that it has if a trend is local."""
+        if kind != "ar1":
+            # Its shocks are as large as those of an autoregression of the same half-life.
+            phi, spread = 1.0, np.sqrt(1 - 0.25 ** (1 / half_life))
+        else:
+            phi = 0.5 ** (1 / half_life)
+            spread = np.sqrt(1 - phi**2)
         df = self.priors.student_t_innovation_df
-        shock = (stats.norm if self.design.innovations == "normal"
+        shock = (stats.norm if self.design.options.innovations == "normal"
                  else stats.t(df, scale=np.sqrt((df - 2) / df)))
-        steps = (series[1:] - phi * series[:-1]) / spread
+        steps = (series[1:] - phi * series[:-1] - slope[:-1]) / spread
         self.total += shock.logpdf(series[0]) + shock.logpdf(steps).sum()
         self.total -= len(steps) * np.log(spread)
 
+    def _slopes(self):
+        """Return the slope of each of the five series, zero where there is none."""
+        months = len(self.panel.time)
+        slopes = np.zeros((5, months))
+        trended = [row for row, kind in enumerate(self.spec.series_dynamics)
+                   if kind == "local_trend"]
+        if not trended:
+            return slopes
+        self.trend_sd = self._log_normal(c.VAR_TREND_SD)
+        start = self.priors.trend_start
+        for row, shock in zip(trended, self._take("slope_shock_raw"), strict=True):
+            slope = slopes[row]
+            slope[0] = start.mu + start.sd * shock[0]
+            for t in range(1, months):
+                slope[t] = slope[t - 1] + self.trend_sd * shock[t]
+            self.total += start.frozen().logpdf(slope[0])
+            self.total += stats.norm(0, self.trend_sd).logpdf(np.diff(slope)).sum()
+            # From slopes to the standard normals that are sampled.
+            self.total += np.log(start.sd) + (months - 1) * np.log(self.trend_sd)
+        self.slope = slopes[trended]
+        return slopes
+
     def _series(self):
         states = (self.threat, self.credibility)
+        kinds, slopes = self.spec.series_dynamics, self._slopes()
         for pair, latent in enumerate(c.PATHS):
             size, rho = self.size[pair], self.correlation[pair]
             first = (states[pair][0] - self.path[latent, 0]) / size
             spread = size * self.second_scale[pair]
             across = spread * np.sqrt(1 - rho**2)
             second = (states[pair][1] - self.path[latent, 1] - spread * rho * first) / across
-            for series in (first, second):
-                self._autoregression(series, self.half_life[pair])
+            for row, series in ((2 * pair, first), (2 * pair + 1, second)):
+                self._walk(series, self.half_life[pair], kinds[row], slopes[row])
             # From the state of a member to its own series.
             self.scales[latent] = size, across
         self.scales[c.COHESION] = (1.0,)
-        self._autoregression(self.cohesion - self._expected(), self.half_life[2])
+        self._walk(self.cohesion - self._expected(), self.half_life[2], kinds[4], slopes[4])
 
     def _expected(self):
         level = self.path[c.COHESION, 0].copy()
@@ -218,7 +246,7 @@ class Oracle:
             beta, delta = self.coefficient[2 * pair: 2 * pair + 2]
             level = level + self.data["path_switch"][pair] * (
                 beta * states.mean(axis=0) - delta * gap / 2)
-        if self.design.response == "level":
+        if self.design.options.response == "level":
             return level
         phi, expected = 0.5 ** (1 / self.half_life[2]), level.copy()
         for t in range(1, len(level)):

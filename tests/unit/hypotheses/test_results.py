@@ -14,8 +14,10 @@ from bayes_alliance.hypotheses import (
     log_density_at_zero,
     readings,
 )
+from bayes_alliance.hypotheses import evidence as evidence_module
 from bayes_alliance.hypotheses.evidence import full_conditional
-from bayes_alliance.hypotheses.paths import persistence, regressors
+from bayes_alliance.hypotheses.paths import cohesion_trend, persistence, regressors
+from bayes_alliance.spec.schema import DynamicsSpec
 
 
 @pytest.fixture(scope="module")
@@ -73,41 +75,113 @@ def test_a_path_held_where_it_was_changes_nothing(full, episodes):
         assert np.allclose(*both)
 
 
-@pytest.mark.parametrize("response", ["adjustment", "level"])
-@pytest.mark.parametrize("innovations", ["normal", "student_t"])
-def test_the_full_conditional_is_the_one_of_a_gaussian_regression(full, response, innovations):
-    head = full.spec.model.model_copy(update={"response": response, "innovations": innovations})
+def with_options(full, response="adjustment", innovations="normal", dynamics="ar1"):
+    """Return the fit under another structure, with slopes of cohesion if its trend is local."""
+    head = full.spec.model.model_copy(update={
+        "response": response, "innovations": innovations,
+        "dynamics": DynamicsSpec(cohesion=dynamics)})
     fit = replace(full, spec=full.spec.model_copy(update={"model": head}))
+    if dynamics != "local_trend":
+        return fit
+    cohesion = fit.posterior[c.COHESION].transpose("chain", "draw", c.DIM_TIME)
+    slope = 0.05 * np.random.default_rng(4).normal(size=(*cohesion.shape[:2], 1,
+                                                         cohesion.shape[2]))
+    posterior = fit.posterior.assign_coords({c.DIM_TREND: [c.COHESION]})
+    return replace(fit, posterior=posterior.assign({
+        c.VAR_SLOPE: (("chain", "draw", c.DIM_TREND, c.DIM_TIME), slope)}))
+
+
+@pytest.mark.parametrize("dynamics", ["ar1", "random_walk", "local_trend"])
+def test_persistence_and_shocks_are_those_of_cohesions_dynamics(full, dynamics):
+    phi, spread = persistence(with_options(full, "level", dynamics=dynamics))
+    half_life = full.posterior[c.VAR_HALF_LIFE].sel({c.DIM_CONSTRUCT: c.COHESION}).to_numpy()
+    assert phi.shape == spread.shape == half_life.shape
+    assert spread**2 == pytest.approx(1 - 0.25 ** (1 / half_life), rel=1e-12)
+    expected = 0.5 ** (1 / half_life) if dynamics == "ar1" else np.ones_like(half_life)
+    assert phi == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("dynamics", ["random_walk", "local_trend"])
+def test_components_sum_to_cohesion_whatever_its_dynamics(full, dynamics):
+    fit = with_options(full, "level", dynamics=dynamics)
+    split = components(fit)
+    assert np.abs(split.sum(c.DIM_COMPONENT) - fit.posterior[c.COHESION]).max() < 1e-9
+    # What a random walk starts with never fades.
+    initial = split.sel({c.DIM_COMPONENT: c.COMPONENT_INITIAL})
+    assert (initial == initial.isel({c.DIM_TIME: 0})).all()
+    assert np.abs(initial).max() > 0
+
+
+def test_a_trend_of_cohesion_acts_from_the_month_after(full):
+    assert cohesion_trend(full) == 0.0
+    fit = with_options(full, "level", dynamics="local_trend")
+    slope, found = fit.posterior[c.VAR_SLOPE].to_numpy()[:, :, 0], cohesion_trend(fit)
+    assert (found[..., 0] == 0).all()
+    assert np.diff(found) == pytest.approx(slope[..., :-1], abs=1e-12)
+
+
+OPTIONS = [("adjustment", "ar1"), ("level", "ar1"), ("level", "random_walk"),
+           ("level", "local_trend")]
+
+
+@pytest.mark.parametrize(("response", "dynamics"), OPTIONS)
+@pytest.mark.parametrize("innovations", ["normal", "student_t"])
+def test_the_full_conditional_is_the_one_of_a_gaussian_regression(full, monkeypatch, response,
+                                                                  dynamics, innovations):
+    fit = with_options(full, response, innovations, dynamics)
     mean, precision = full_conditional(fit)
     assert mean.shape == (*full.posterior[c.COHESION].shape[:2], 4)
     assert (np.linalg.eigvalsh(precision) > 0).all()
-    if innovations == "normal":
-        # One draw by hand, by least squares on whitened rows with the prior as four more rows.
-        phi, design = persistence(fit)[0, 0], regressors(fit)[0, 0]
-        eta = fit.posterior[c.COHESION].to_numpy()[0, 0]
-        split = components(replace(full, hypothesis="HX"))
-        values = full.posterior
-        rest = (values[c.VAR_RIVAL_EFFECT].to_numpy()[0, 0] @ full.panel.rivals.to_numpy().T)
-        labels = [str(label) for label in values[c.DIM_GOVERNMENT].to_numpy()]
-        effect = values[c.VAR_GOVERNMENT_EFFECT].to_numpy()[0, 0]
-        for member in full.panel.members:
-            rest = rest + np.array([effect[labels.index(f"{member}:{label}")]
-                                    for label in full.panel.governments[member]])
-        assert split is not None
-        rows, outcome = [design[:, 0]], [eta[0] - rest[0]]
-        for t in range(1, len(eta)):
-            if response == "adjustment":
-                row = (1 - phi) * design[:, t]
-                value = eta[t] - phi * eta[t - 1] - (1 - phi) * rest[t]
-            else:
-                row = design[:, t] - phi * design[:, t - 1]
-                value = (eta[t] - rest[t]) - phi * (eta[t - 1] - rest[t - 1])
-            rows.append(row / np.sqrt(1 - phi**2))
-            outcome.append(value / np.sqrt(1 - phi**2))
-        matrix = np.vstack([*rows, np.eye(4) / full.spec.priors.coefficient.sd])
-        target = np.concatenate([outcome, np.zeros(4)])
-        assert mean[0, 0] == pytest.approx(np.linalg.lstsq(matrix, target, rcond=None)[0],
-                                           rel=1e-6, abs=1e-8)
+    # With Student-t shocks the regression is Gaussian given the variance factor of each.
+    months, asked = len(full.panel.time), []
+    factor = np.random.default_rng(2).uniform(0.2, 5.0, size=months)
+
+    def weights(fit, shock):
+        asked.append(shock)
+        return np.broadcast_to(factor, shock.shape)
+
+    if innovations == "student_t":
+        monkeypatch.setattr(evidence_module, "_mixture_weights", weights)
+        drawn, (mean, precision) = mean, full_conditional(fit)
+        assert not np.allclose(drawn, mean)
+    else:
+        factor = np.ones(months)
+    # One draw by hand, by least squares on whitened rows with the prior as four more rows.
+    half_life = full.posterior[c.VAR_HALF_LIFE].sel({c.DIM_CONSTRUCT: c.COHESION})
+    fade = 0.5 ** (1 / float(half_life[0, 0]))
+    phi, spread = fade if dynamics == "ar1" else 1.0, np.sqrt(1 - fade**2)
+    design = regressors(fit)[0, 0]
+    eta = fit.posterior[c.COHESION].to_numpy()[0, 0]
+    values = full.posterior
+    rest = (values[c.VAR_RIVAL_EFFECT].to_numpy()[0, 0] @ full.panel.rivals.to_numpy().T)
+    labels = [str(label) for label in values[c.DIM_GOVERNMENT].to_numpy()]
+    effect = values[c.VAR_GOVERNMENT_EFFECT].to_numpy()[0, 0]
+    for member in full.panel.members:
+        rest = rest + np.array([effect[labels.index(f"{member}:{label}")]
+                                for label in full.panel.governments[member]])
+    slope = np.zeros(len(eta))
+    if dynamics == "local_trend":
+        slope = fit.posterior[c.VAR_SLOPE].to_numpy()[0, 0, 0]
+    rows, outcome = [design[:, 0]], [eta[0] - rest[0]]
+    for t in range(1, len(eta)):
+        if response == "adjustment":
+            row = (1 - phi) * design[:, t]
+            value = eta[t] - phi * eta[t - 1] - (1 - phi) * rest[t]
+        else:
+            row = design[:, t] - phi * design[:, t - 1]
+            value = (eta[t] - rest[t]) - phi * (eta[t - 1] - rest[t - 1]) - slope[t - 1]
+        rows.append(row / spread)
+        outcome.append(value / spread)
+    if asked:
+        coefficient = values[c.VAR_COEFFICIENT].to_numpy()[0, 0]
+        shock = np.array(outcome) - np.array(rows) @ coefficient
+        assert asked[0][0, 0] == pytest.approx(shock, rel=1e-8, abs=1e-9)
+    rows, outcome = np.array(rows) / np.sqrt(factor)[:, None], outcome / np.sqrt(factor)
+    matrix = np.vstack([rows, np.eye(4) / full.spec.priors.coefficient.sd])
+    target = np.concatenate([outcome, np.zeros(4)])
+    assert mean[0, 0] == pytest.approx(np.linalg.lstsq(matrix, target, rcond=None)[0],
+                                       rel=1e-6, abs=1e-8)
+    assert precision[0, 0] == pytest.approx(matrix.T @ matrix, rel=1e-9)
 
 
 def test_savage_dickey_is_exact_where_the_posterior_is_known(full):

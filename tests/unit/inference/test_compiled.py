@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from bayes_alliance import constants as c
-from bayes_alliance.inference.compiled import HELPER_SUFFIXES, compiled_model
-from bayes_alliance.model import build_design
+from bayes_alliance.inference.compiled import (
+    HELPER_SUFFIXES,
+    _by_kind,
+    compiled_model,
+    reported_names,
+)
+from bayes_alliance.model import build_design, build_model
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +37,12 @@ def test_labels_name_every_coordinate_once(compiled, panel):
     assert f"cohesion_residual_white__[0,{months - 1}]" in white
 
 
+def test_coordinates_of_series_are_monthly_and_no_others(compiled):
+    white = np.array(["_white__" in label for label in compiled.labels])
+    assert compiled.monthly.dtype == bool
+    assert np.array_equal(compiled.monthly, white)
+
+
 def test_the_start_is_a_point_of_finite_density(compiled):
     value, gradient = compiled.density()(compiled.start)
     assert np.isfinite(value)
@@ -49,6 +60,44 @@ def test_reported_variables_have_the_shapes_of_their_dims(compiled, position):
     assert {*c.MONTHLY_STATES, c.VAR_LOADING, c.VAR_INTERCEPT, c.VAR_NOISE} <= set(found)
     assert not [name for name in found if name.endswith(HELPER_SUFFIXES)]
     assert "innovation" not in found
+
+
+def test_what_is_reported_are_the_models_variables_that_are_no_helpers(spec, panel, design,
+                                                                      compiled):
+    names = reported_names(build_model(spec, panel, design))
+    assert names == list(compiled.variables)
+    assert len(names) == len(set(names))
+    assert not [name for name in names if name.endswith(HELPER_SUFFIXES)]
+
+
+def test_all_data_are_packed_one_after_the_other(compiled):
+    reals, integers = compiled.packed()
+    assert (reals.dtype, integers.dtype) == (np.float64, np.int32)
+    for packed in (reals, integers):
+        start = 0
+        for array in compiled.data.values():
+            if array.dtype == packed.dtype:
+                stop = start + array.size
+                assert np.array_equal(packed[start:stop], array.ravel())
+                start = stop
+        assert start == packed.size > 0
+    assert reals.size + integers.size == sum(array.size for array in compiled.data.values())
+
+
+def test_data_keep_their_kind_and_unknown_ones_are_refused(compiled):
+    weight = compiled.data["weight"].astype(np.float32)
+    changed = compiled.with_data(weight=weight)
+    assert changed.data["weight"].dtype == np.float64
+    with pytest.raises(KeyError, match="wait"):
+        compiled.with_data(wait=weight)
+
+
+def test_data_of_a_kind_that_is_not_packed_are_refused_by_name():
+    data = {"fine": np.zeros(2), "places": np.zeros(2, dtype=np.int32),
+            "short": np.zeros(2, dtype=np.float32), "flags": np.zeros(2, dtype=bool)}
+    with pytest.raises(ValueError, match="not packed: flags, short"):
+        _by_kind(data)
+    assert _by_kind({name: data[name] for name in ("fine", "places")}) == (["fine"], ["places"])
 
 
 def test_other_data_change_the_density_without_a_compilation(compiled, position):

@@ -14,7 +14,9 @@ SERIES = ["first_series_white__[0,0]", "first_series_white__[0,1]"]
 
 def toy(labels, density, start=None):
     start = np.zeros(len(labels)) if start is None else start
-    return SimpleNamespace(labels=labels, start=start, size=len(labels), density=lambda: density)
+    monthly = np.array([label in SERIES for label in labels])
+    return SimpleNamespace(labels=labels, start=start, size=len(labels), monthly=monthly,
+                           density=lambda: density)
 
 
 def gaussian(precision, mean):
@@ -101,6 +103,39 @@ def test_the_map_and_its_gradient_leave_series_and_the_given_arrays_alone():
     assert value == moved @ moved
     assert gradient[1] == 14.0
     assert gradient[[0, 2]] == pytest.approx(root.T @ (2 * moved[[0, 2]]), rel=1e-12)
+
+
+def test_the_map_is_computed_in_short_numbers():
+    rng = np.random.default_rng(6)
+    root = rng.normal(size=(40, 40))
+    root = ((root + root.T) / 2).astype(np.float32)
+    moved, centre = np.sort(rng.permutation(60)[:40]), 1e3 * rng.normal(size=40)
+    map_, position = Coordinates(moved, centre, root), rng.normal(size=60)
+    expected = position.copy()
+    expected[moved] = centre + root.astype(float) @ position[moved]
+    # Sums of forty numbers of 24 bits; the centre keeps its 53.
+    near = 40 * 2.0**-24 * (np.abs(root) @ np.abs(position[moved])).max()
+    assert map_.apply(position) == pytest.approx(expected, rel=0, abs=near)
+    still = map_.apply(np.where(np.isin(np.arange(60), moved), 0.0, position))
+    assert np.array_equal(still[moved], centre)
+
+    def density(x):
+        return -0.5 * x @ x, -x
+
+    gradient = map_.density(density)(position)[1]
+    there = map_.apply(position)
+    slopes = there.copy()
+    slopes[moved] = root.astype(float) @ there[moved]
+    near = 40 * 2.0**-24 * (np.abs(root) @ np.abs(there[moved])).max()
+    assert gradient == pytest.approx(-slopes, rel=0, abs=near)
+
+
+def test_what_counts_as_monthly_is_said_by_the_compilation_not_by_names(precision):
+    # A series in centred coordinates, and the slopes of one, have no telling name.
+    labels = ["a", "b", "first_series[0,0]", "slope_shock_raw[0,0]", "c", "d"]
+    given = toy(labels, gaussian(precision, np.zeros(6)))
+    given.monthly = np.array([False, False, True, True, False, False])
+    assert approximate(given).moved.tolist() == [0, 1, 4, 5]
 
 
 def test_of_the_flagship_the_centre_is_a_mode_over_all_but_scales(spec, panel):

@@ -5,9 +5,10 @@ import pytest
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SpecError
 from bayes_alliance.model import build_design
-from bayes_alliance.model.design import previous_rows
+from bayes_alliance.model.design import Options, previous_rows
 from bayes_alliance.model.layout import centring, gaussian_rows, level_and_contrasts
 from bayes_alliance.model.likelihoods import LIKELIHOODS
+from bayes_alliance.spec.schema import DynamicsSpec
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,33 @@ def test_hypotheses_are_switches_of_one_structure(design, spec, hypothesis, path
     assert changed.data["path_switch"].tolist() == paths
     assert float(changed.data["rival_switch"]) == rivals
     assert changed.structure == design.structure
+
+
+def test_options_of_the_structure_come_from_the_specification(design, spec, panel):
+    assert design.options == Options("adjustment", ("ar1", "ar1", "ar1"), "normal", "chosen")
+    assert design.coords[c.DIM_TREND] == []
+    head = spec.model.model_copy(update={
+        "response": "level", "innovations": "student_t",
+        "dynamics": DynamicsSpec(threat="local_trend", cohesion="random_walk")})
+    sampler = spec.sampler.model_copy(update={"coordinates": "centred"})
+    other = build_design(spec.model_copy(update={"model": head, "sampler": sampler}), panel)
+    assert other.options == Options("level", ("local_trend", "ar1", "random_walk"), "student_t",
+                                    "centred")
+    assert other.coords[c.DIM_TREND] == ["threat_rok", "threat_japan"]
+
+
+@pytest.mark.parametrize(("part", "changed"), [
+    ("model", {"response": "level"}), ("model", {"innovations": "student_t"}),
+    ("model", {"dynamics": DynamicsSpec(threat="random_walk")}),
+    ("model", {"dynamics": DynamicsSpec(credibility="random_walk")}),
+    ("sampler", {"coordinates": "non_centred"}), ("sampler", {"coordinates": "centred"})])
+def test_a_structural_option_is_another_compilation(design, spec, panel, part, changed):
+    other = getattr(spec, part).model_copy(update=changed)
+    found = build_design(spec.model_copy(update={part: other}), panel)
+    assert found.structure != design.structure
+    same = spec.sampler.model_copy(update={"draws": 123, "chains": 2})
+    assert build_design(spec.model_copy(update={"sampler": same}),
+                        panel).structure == design.structure
 
 
 def test_an_unknown_hypothesis_is_refused(design, spec):

@@ -45,6 +45,55 @@ def test_what_cannot_hold_is_refused(text, old, new, message):
         parse_model(text.replace(old, new, 1))
 
 
+def with_dynamics(text, response, **dynamics):
+    """Return the shipped file with another response and how each latent moves."""
+    head = text[text.index("[model]"):text.index("[latents")]
+    kept = [line for line in head.splitlines()
+            if not line.startswith(("response =", "dynamics ="))]
+    table = ", ".join(f'{latent} = "{kind}"' for latent, kind in dynamics.items())
+    kept += [f'response = "{response}"', f"dynamics = {{ {table} }}", "", ""]
+    return text.replace(head, "\n".join(kept))
+
+
+def test_every_latent_has_dynamics_of_its_own(text, spec):
+    assert spec.model.dynamics.of_latents == ("ar1", "ar1", "ar1")
+    assert spec.series_dynamics == ("ar1",) * 5
+    found = parse_model(with_dynamics(text, "level", threat="random_walk", cohesion="local_trend"))
+    assert found.model.dynamics.of_latents == ("random_walk", "ar1", "local_trend")
+    assert dict(zip(found.series, found.series_dynamics, strict=True)) == {
+        "threat_rok": "random_walk", "threat_japan": "random_walk", "credibility_rok": "ar1",
+        "credibility_japan": "ar1", "cohesion": "local_trend"}
+    assert spec_hash(found) != spec_hash(parse_model(with_dynamics(text, "level")))
+    # The default, written out, is the same model.
+    assert spec_hash(parse_model(with_dynamics(text, "adjustment", threat="ar1"))) == \
+        spec_hash(spec)
+
+
+@pytest.mark.parametrize("kind", ["random_walk", "local_trend"])
+def test_cohesion_that_adjusts_cannot_walk_away(text, kind):
+    with pytest.raises(SpecError, match=rf"dynamics\.cohesion is {kind}, but with the response "
+                                        r"adjustment .*allowed: ar1, or the response level"):
+        parse_model(with_dynamics(text, "adjustment", cohesion=kind))
+    # What drives it may.
+    for response in ("adjustment", "level"):
+        assert parse_model(with_dynamics(text, response, threat=kind, credibility=kind))
+    assert parse_model(with_dynamics(text, "level", cohesion=kind))
+
+
+def test_unknown_dynamics_latents_and_coordinates_are_refused(text):
+    with pytest.raises(SpecError, match=r"model\.dynamics\.threat.*'random_walk'"):
+        parse_model(with_dynamics(text, "level", threat="randomwalk"))
+    with pytest.raises(SpecError, match=r"unknown key 'cohesiveness'; did you mean 'cohesion'"):
+        parse_model(with_dynamics(text, "level", cohesiveness="ar1"))
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("coordinates ="))
+    assert text.count("[sampler]") == 1
+    for kind in ("chosen", "non_centred", "centred"):
+        found = parse_model(text.replace("[sampler]", f'[sampler]\ncoordinates = "{kind}"'))
+        assert found.sampler.coordinates == kind
+    with pytest.raises(SpecError, match=r"sampler\.coordinates.*'non_centred'"):
+        parse_model(text.replace("[sampler]", '[sampler]\ncoordinates = "noncentred"'))
+
+
 def test_the_hash_follows_what_is_said_not_how(text, spec):
     assert spec_hash(parse_model(text + "\n# a comment\n")) == spec_hash(spec)
     assert spec_hash(parse_model(text.replace("sd = 0.5", "sd = 0.4", 1))) != spec_hash(spec)
@@ -64,3 +113,4 @@ def test_priors_are_printable_with_quantiles(spec):
     table = spec.priors.table().set_index("prior")
     assert table.loc["coefficient", "q95"] == pytest.approx(0.8224, abs=1e-3)
     assert (table["meaning"] != "").all()
+    assert {"trend_sd", "trend_start"} <= set(table.index)

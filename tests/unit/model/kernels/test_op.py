@@ -32,7 +32,7 @@ def test_the_shape_and_the_inverse_have_no_gradient():
     bands = row_information(*ROWS[:4], *PLACES, STATES)
     with pytest.raises((DisconnectedInputError, NotImplementedError)):
         pytensor.grad(sum(band.sum() for band in bands), STATES)
-    inverse = whitened_series(STATES, ROWS[0], STATES, ROWS[1], STATES, STATES, STATES)
+    inverse = whitened_series(STATES, ROWS[0], ROWS[1], STATES, ROWS[2], STATES, STATES, STATES)
     with pytest.raises((DisconnectedInputError, NotImplementedError)):
         pytensor.grad(inverse.sum(), ROWS[0])
 

@@ -1,0 +1,154 @@
+"""Compiled functions as machine code that nutpie calls by address.
+
+nutpie hands a function the coordinates and the address of a table; the table says where the
+model's packed data and the map of the sampler's coordinates lie.
+
+Invariant: between two draws no chain enters the interpreter. Called through Python, two chains
+side by side cost 460 microseconds a gradient of 185, most of it spent waiting for each other.
+"""
+
+from typing import Any, Final
+
+import numba
+import numpy as np
+from nutpie.compile_pymc import address_as_void_pointer
+
+__all__ = ["density_entry", "expand_entry", "memory_table", "pull", "push"]
+
+_DOUBLES = numba.types.CPointer(numba.types.double)
+_DENSITY: Final = numba.types.int64(numba.types.uint64, _DOUBLES, _DOUBLES, _DOUBLES,
+                                    numba.types.voidptr)
+_EXPAND: Final = numba.types.int64(numba.types.uint64, numba.types.uint64, _DOUBLES, _DOUBLES,
+                                   numba.types.voidptr)
+# What the functions answer nutpie with.
+_FINE, _RAISED, _NOT_FINITE = 0, 1, 3
+# Address and size of reals and integers; size of the map; its positions, centre and root.
+_TABLE: Final = 8
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _product(matrix: np.ndarray, vector: np.ndarray) -> Any:  # pragma: no cover - compiled
+    """Multiply on one thread, in short numbers; the chains have the others."""
+    result = np.empty(vector.size, np.float32)
+    for i in range(vector.size):
+        total = np.float32(0.0)
+        for j in range(vector.size):
+            total += matrix[i, j] * vector[j]
+        result[i] = total
+    return result
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def push(position: np.ndarray, moved: np.ndarray, centre: np.ndarray,
+         root: np.ndarray) -> Any:  # pragma: no cover - compiled
+    """Return the model's coordinates of the sampler's."""
+    part = np.empty(moved.size, np.float32)
+    for i in range(moved.size):
+        part[i] = position[moved[i]]
+    product = _product(root, part)
+    result = position.copy()
+    for i in range(moved.size):
+        result[moved[i]] = centre[i] + product[i]
+    return result
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def pull(gradient: np.ndarray, moved: np.ndarray,
+         root: np.ndarray) -> None:  # pragma: no cover - compiled
+    """Turn a gradient in the model's coordinates into one in the sampler's, in place."""
+    part = np.empty(moved.size, np.float32)
+    for i in range(moved.size):
+        part[i] = gradient[moved[i]]
+    # The root is symmetric.
+    product = _product(root, part)
+    for i in range(moved.size):
+        gradient[moved[i]] = product[i]
+
+
+@numba.njit(error_model="numpy")
+def _map(memory: np.ndarray) -> Any:  # pragma: no cover - compiled
+    count = memory[4]
+    return (numba.carray(address_as_void_pointer(memory[5]), (count,), np.int64),
+            numba.carray(address_as_void_pointer(memory[6]), (count,), np.float64),
+            numba.carray(address_as_void_pointer(memory[7]), (count, count), np.float32))
+
+
+@numba.njit(error_model="numpy")
+def _data(memory: np.ndarray) -> Any:  # pragma: no cover - compiled
+    return (numba.carray(address_as_void_pointer(memory[0]), (memory[1],), np.float64),
+            numba.carray(address_as_void_pointer(memory[2]), (memory[3],), np.int32))
+
+
+def memory_table(reals: np.ndarray, integers: np.ndarray, moved: np.ndarray, centre: np.ndarray,
+                 root: np.ndarray) -> np.ndarray:
+    """Return the table of where everything lies; whoever holds it must hold the arrays too.
+
+    Parameters
+    ----------
+    reals : numpy.ndarray of float64, shape (number,)
+    integers : numpy.ndarray of int32, shape (number,)
+        The model's packed data.
+    moved : numpy.ndarray of int64, shape (hyperparameter,)
+    centre : numpy.ndarray of float64, shape (hyperparameter,)
+    root : numpy.ndarray of float32, shape (hyperparameter, hyperparameter)
+        The map of the coordinates.
+
+    Raises
+    ------
+    ValueError
+        If an array has another type or is not contiguous: machine code would read it wrongly.
+    """
+    for array, kind in ((reals, np.float64), (integers, np.int32), (moved, np.int64),
+                        (centre, np.float64), (root, np.float32)):
+        if array.dtype != kind or not array.flags.c_contiguous:
+            raise ValueError(f"expected a contiguous array of {np.dtype(kind)}, got {array.dtype}")
+    return np.array([reals.ctypes.data, reals.size, integers.ctypes.data, integers.size,
+                     moved.size, moved.ctypes.data, centre.ctypes.data, root.ctypes.data],
+                    dtype=np.int64)
+
+
+def density_entry(function: Any) -> Any:
+    """Return the C function of a compiled density of (position, reals, integers)."""
+
+    def entry(size, position_, gradient_, value_, memory_):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+        memory = numba.carray(memory_, (_TABLE,), np.int64)
+        position = numba.carray(position_, (size,))
+        gradient = numba.carray(gradient_, (size,))
+        result = numba.carray(value_, (1,))
+        reals, integers = _data(memory)
+        moved, centre, root = _map(memory)
+        try:
+            value, found = function(push(position, moved, centre, root), reals, integers)
+            pull(found, moved, root)
+        except Exception:
+            return _RAISED
+        total = 0.0
+        for i in range(gradient.size):
+            gradient[i] = found[i]
+            total += found[i]
+        result[0] = value.item()
+        if not np.isfinite(total + result[0]):
+            return _NOT_FINITE
+        return _FINE
+
+    return numba.cfunc(_DENSITY, error_model="numpy")(entry)
+
+
+def expand_entry(function: Any) -> Any:
+    """Return the C function of a compiled map to the reported variables, all in one vector."""
+
+    def entry(size, count, position_, result_, memory_):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+        memory = numba.carray(memory_, (_TABLE,), np.int64)
+        position = numba.carray(position_, (size,))
+        result = numba.carray(result_, (count,))
+        reals, integers = _data(memory)
+        moved, centre, root = _map(memory)
+        try:
+            (found,) = function(push(position, moved, centre, root), reals, integers)
+            for i in range(result.size):
+                result[i] = found[i]
+        except Exception:
+            return _RAISED
+        return _FINE
+
+    return numba.cfunc(_EXPAND, error_model="numpy")(entry)
