@@ -1,22 +1,69 @@
-"""What a committed result was made from: hashes of code, model file and data."""
+"""What a committed result was made from: hashes of code, model file and data.
 
+Invariant: a hash of code changes exactly if a file that matches, or what Python makes of one,
+changes; comments, docstrings, blank lines and the Python version that reads it do not count.
+"""
+
+import ast
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def code_hash(*patterns: str) -> str:
-    """Return the hash of the package's files that match, names included.
+def code_hash(*patterns: str, package: Path = ROOT / "bayes_alliance") -> str:
+    """Return the hash of a package's code in the files that match, their names included.
 
     Parameters
     ----------
     patterns : str
-        Globs below ``bayes_alliance/``.
+        Globs below the package; each must match a file.
+    package : pathlib.Path
+        Folder of the package.
+
+    Raises
+    ------
+    ValueError
+        If a pattern matches nothing.
     """
     digest = hashlib.sha256()
-    package = ROOT / "bayes_alliance"
-    for path in sorted({path for pattern in patterns for path in package.glob(pattern)}):
+    found: set[Path] = set()
+    for pattern in patterns:
+        matching = set(package.glob(pattern))
+        if not matching:
+            raise ValueError(f"no file below {package.name}/ matches {pattern!r} (allowed: globs "
+                             "of files that are there)")
+        found |= matching
+    for path in sorted(found):
         digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(path.read_bytes())
+        for part in _code(ast.parse(path.read_text(encoding="utf-8"))):
+            digest.update(part.encode())
     return digest.hexdigest()
+
+
+def _code(value: object) -> Iterator[str]:
+    """Yield a syntax tree in text, without docstrings, places and what is empty.
+
+    ``ast.dump`` writes what is empty in some versions of Python and not in others.
+    """
+    if isinstance(value, list):
+        yield "["
+        for part in value:
+            yield from _code(part)
+        yield "]"
+    elif isinstance(value, ast.AST):
+        yield f"({type(value).__name__}"
+        for name, part in ast.iter_fields(value):
+            if name == "body" and isinstance(value, _DOCUMENTED) and ast.get_docstring(
+                    value, clean=False) is not None:
+                part = part[1:]
+            if part is None and isinstance(value, ast.Constant):
+                yield f" {name}=None"
+            elif part is not None and part != []:
+                yield f" {name}="
+                yield from _code(part)
+        yield ")"
+    else:
+        yield repr(value)

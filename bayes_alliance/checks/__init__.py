@@ -1,5 +1,6 @@
-"""Prior and posterior predictive checks, simulation, recovery of known truths."""
+"""Prior and posterior predictive checks, simulation, calibration, recovery of known truths."""
 
+from bayes_alliance.checks.calibration import calibration, coverage, coverage_limits
 from bayes_alliance.checks.predictive import (
     CheckResult,
     main_parameters,
@@ -7,17 +8,17 @@ from bayes_alliance.checks.predictive import (
     prior_fit,
     prior_predictive,
 )
-from bayes_alliance.checks.recovery import coverage_limits, recover
 from bayes_alliance.checks.simulate import Simulated, simulate
 
 __all__ = [
     "CheckResult",
     "Simulated",
+    "calibration",
+    "coverage",
     "coverage_limits",
     "main_parameters",
     "posterior_predictive",
     "prior_fit",
     "prior_predictive",
-    "recover",
     "simulate",
 ]

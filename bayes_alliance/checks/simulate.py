@@ -5,12 +5,12 @@ that a fault in the model cannot hide by standing in both places. Parameters are
 priors of the specification; rows, periods, sample sizes and gaps are the panel's own.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from bayes_alliance.checks.observe import OF_INDICATOR, observe
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
@@ -26,8 +26,12 @@ class Simulated:
     panel : Panel
         The given panel with new ``y`` (and ``value``, where it is the same) in its rows.
     truth : dict of str to array or dict
-        ``coefficient`` (4), ``threat`` and ``credibility`` (2, T), ``cohesion`` (T),
-        ``half_life`` (3), ``loading``, ``noise`` and ``intercept`` by indicator, ...
+        Every parameter under the name it has in a fit: arrays such as ``coefficient`` (4),
+        ``threat`` and ``credibility`` (2, T), ``cohesion`` (T), ``half_life`` (3); dicts such as
+        ``loading`` by indicator, ``government_effect`` by (member, government), ``season`` (12)
+        by indicator, ``covariate_effect`` by (indicator, covariate), ``mode_offset`` by
+        (indicator, mode), ``wave_error`` by wave; ``observation_logit`` by row of the panel, NaN
+        where the family has a noise of its own.
     """
 
     panel: Panel
@@ -40,6 +44,9 @@ class _Prior:
     def __init__(self, spec: ModelSpec, rng: np.random.Generator) -> None:
         self._priors = spec.priors
         self._rng = rng
+
+    def standard_normal(self) -> float:
+        return float(self._rng.standard_normal())
 
     def draw(self, name: str, size: int | tuple[int, ...] | None = None) -> Any:
         prior = getattr(self._priors, name)
@@ -71,9 +78,8 @@ def simulate(spec: ModelSpec, panel: Panel, rng: np.random.Generator, *,
     """
     prior = _Prior(spec, rng)
     truth = _states(spec, panel, rng, prior, hypothesis, coefficient)
-    rows, measured = _measure(spec, panel, rng, prior, truth)
-    truth.update(measured)
-    return Simulated(replace(panel, rows=rows), truth)
+    truth.update(_measurement(spec, panel, rng, prior))
+    return Simulated(*observe(spec, panel, truth, rng))
 
 
 def _shocks(spec: ModelSpec, rng: np.random.Generator, months: int) -> np.ndarray:
@@ -88,15 +94,11 @@ def _states(spec: ModelSpec, panel: Panel, rng: np.random.Generator, prior: _Pri
     months = len(panel.time)
     half_life = np.array([prior.draw("half_life_threat"), prior.draw("half_life_credibility"),
                           prior.draw("half_life_cohesion")])
-    phi = 0.5 ** (1.0 / half_life)
     shocks = _shocks(spec, rng, months)
-    persistence = [phi[0], phi[0], phi[1], phi[1]]
-    unit = np.zeros((4, months))
-    for s in range(4):
-        unit[s, 0] = shocks[s, 0]
-        for t in range(1, months):
-            unit[s, t] = (persistence[s] * unit[s, t - 1]
-                          + np.sqrt(1 - persistence[s] ** 2) * shocks[s, t])
+    trend_sd = prior.draw("trend_sd")
+    kinds = spec.series_dynamics
+    unit = np.stack([_series(prior, half_life[(0, 0, 1, 1, 2)[s]], kinds[s], trend_sd, shocks[s])
+                     for s in range(5)])
     rho = np.tanh(prior.draw("correlation", 2))
     level = prior.draw("second_member_level", 2)
     scale = prior.draw("second_member_scale", 2)
@@ -120,16 +122,35 @@ def _states(spec: ModelSpec, panel: Panel, rng: np.random.Generator, prior: _Pri
     truth: dict[str, Any] = {
         "half_life": half_life, "correlation": rho, "second_member_level": level,
         "second_member_scale": scale, "driver_loading": push, "administration_effect": effect,
+        "administration_deviation": deviation, "administration_deviation_sd": spread,
         "credibility_series_sd": own, "threat": threat, "credibility": credibility}
     truth["coefficient"] = (prior.draw("coefficient", 4) if coefficient is None
                             else np.asarray(coefficient, dtype=float))
-    truth["cohesion"] = _cohesion(spec, panel, rng, prior, hypothesis, truth, phi[2], shocks[4])
+    truth["trend_sd"] = trend_sd
+    truth["cohesion"] = _cohesion(spec, panel, rng, prior, hypothesis, truth, half_life[2],
+                                  shocks[4], unit[4])
     return truth
 
 
+def _series(prior: _Prior, half_life: float, kind: str, trend_sd: float,
+            shock: np.ndarray) -> np.ndarray:
+    """Walk one series through the months."""
+    fade = 0.5 ** (1.0 / half_life)
+    size = np.sqrt(1 - fade**2)
+    keep = fade if kind == "ar1" else 1.0
+    slope = prior.draw("trend_start") if kind == "local_trend" else 0.0
+    series = np.zeros(len(shock))
+    series[0] = shock[0]
+    for t in range(1, len(shock)):
+        series[t] = keep * series[t - 1] + slope + size * shock[t]
+        if kind == "local_trend":
+            slope += trend_sd * prior.standard_normal()
+    return series
+
+
 def _cohesion(spec: ModelSpec, panel: Panel, rng: np.random.Generator, prior: _Prior,
-              hypothesis: str, truth: dict[str, Any], phi: float,
-              shock: np.ndarray) -> np.ndarray:
+              hypothesis: str, truth: dict[str, Any], half_life: float,
+              shock: np.ndarray, error: np.ndarray) -> np.ndarray:
     chosen = spec.hypotheses[hypothesis]
     b = truth["coefficient"]
     rival = prior.draw("rival_effect", panel.rivals.shape[1])
@@ -139,6 +160,7 @@ def _cohesion(spec: ModelSpec, panel: Panel, rng: np.random.Generator, prior: _P
         for label in dict.fromkeys(panel.governments[member]):
             effects[member, label] = sd * rng.standard_normal()
     truth["rival_effect"], truth["government_sd"] = rival, sd
+    truth["government_effect"] = effects
     months = len(panel.time)
     wanted = np.zeros(months)
     for t in range(months):
@@ -155,57 +177,34 @@ def _cohesion(spec: ModelSpec, panel: Panel, rng: np.random.Generator, prior: _P
             wanted[t] += sum(effects[member, panel.governments[member].iloc[t]]
                              for member in panel.members)
     cohesion = np.zeros(months)
+    phi = 0.5 ** (1.0 / half_life)
     noise = np.sqrt(1 - phi**2)
     if spec.model.response == "adjustment":
         cohesion[0] = wanted[0] + shock[0]
         for t in range(1, months):
             cohesion[t] = phi * cohesion[t - 1] + (1 - phi) * wanted[t] + noise * shock[t]
     else:
-        error = shock[0]
-        cohesion[0] = wanted[0] + error
-        for t in range(1, months):
-            error = phi * error + noise * shock[t]
-            cohesion[t] = wanted[t] + error
+        cohesion = wanted + error
     return cohesion
 
 
-def _measure(spec: ModelSpec, panel: Panel, rng: np.random.Generator, prior: _Prior,
-             truth: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _measurement(spec: ModelSpec, panel: Panel, rng: np.random.Generator,
+                 prior: _Prior) -> dict[str, Any]:
     about = panel.indicators
     parameters = _indicator_parameters(panel, rng, prior)
-    wave_sd = prior.draw("wave_sd")
-    waves: dict[str, float] = {}
-    counts = panel.rows["wave"].value_counts()
-    offsets: dict[tuple[str, int], float] = {}
-    season = {name: _season(spec, rng) for name in about.index if about.at[name, "season"]}
-    slope = {(name, covariate): prior.draw("covariate_effect") for name in about.index
-             for covariate in about.at[name, "covariates"]}
-    last: dict[str, tuple[float, float]] = {}
-    values = np.zeros(len(panel.rows))
-    for i, row in enumerate(panel.rows.itertuples()):
-        name, own = row.indicator, parameters[row.indicator]
-        state = _state(truth, panel, row)
-        mu = own["intercept"] + about.at[name, "orientation"] * own["loading"] * state
-        if name in season:
-            mu += season[name][row.calendar_month - 1]
-        for covariate in about.at[name, "covariates"]:
-            months = panel.covariates[covariate].iloc[row.start_month:row.end_month + 1]
-            mu += slope[name, covariate] * float(months.mean())
-        if row.mode:
-            key = (name, row.mode)
-            if key not in offsets:
-                offsets[key] = prior.draw("mode_offset")
-            mu += offsets[key]
-        if row.family == "binomial":
-            mu += own["noise"] * rng.standard_normal()
-        elif row.wave and counts[row.wave] > 1:
-            if row.wave not in waves:
-                waves[row.wave] = wave_sd * rng.standard_normal()
-            mu += waves[row.wave]
-        values[i] = _observe(spec, rng, row, mu, own, about.at[name, "own_error"], last)
-    rows = panel.rows.assign(y=values)
-    return rows, {key: {name: one[key] for name, one in parameters.items()}
-                  for key in ("intercept", "loading", "noise", "own_error_half_life")}
+    modes = {(row.indicator, about.at[row.indicator, "mode_changes"][row.mode - 1][1])
+             for row in panel.rows.itertuples() if row.mode}
+    found: dict[str, Any] = {
+        key: {name: one[key] for name, one in parameters.items() if key in one}
+        for key in OF_INDICATOR}
+    found["wave_sd"] = prior.draw("wave_sd")
+    found["season"] = {name: _season(spec, rng) for name in about.index
+                       if about.at[name, "season"]}
+    found["covariate_effect"] = {
+        (name, covariate): prior.draw("covariate_effect") for name in about.index
+        for covariate in about.at[name, "covariates"]}
+    found["mode_offset"] = {key: prior.draw("mode_offset") for key in sorted(modes)}
+    return found
 
 
 def _season(spec: ModelSpec, rng: np.random.Generator) -> np.ndarray:
@@ -244,36 +243,5 @@ def _indicator_parameters(panel: Panel, rng: np.random.Generator,
         else:
             one["noise"] = pool["noise_mean"] * np.exp(pool["noise_spread"]
                                                        * rng.standard_normal())
-            one["own_error_half_life"] = np.nan
         result[name] = one
     return result
-
-
-def _state(truth: dict[str, Any], panel: Panel, row: Any) -> float:
-    months = slice(row.start_month, row.end_month + 1)
-    if row.latent == "cohesion":
-        return float(truth["cohesion"][months].mean())
-    return float(truth[row.latent][panel.members.index(row.member), months].mean())
-
-
-def _observe(spec: ModelSpec, rng: np.random.Generator, row: Any, mu: float,
-             own: dict[str, float], owned: bool, last: dict[str, tuple[float, float]]) -> float:
-    if row.family in ("normal", "student_t"):
-        df = spec.priors.student_t_noise_df
-        z = rng.standard_normal() if row.family == "normal" else rng.standard_t(df)
-        middle = (row.start_month + row.end_month) / 2
-        residual = own["noise"] * z
-        if owned and row.indicator in last:
-            before, when = last[row.indicator]
-            keep = 0.5 ** ((middle - when) / own["own_error_half_life"])
-            residual = keep * before + own["noise"] * np.sqrt(1 - keep**2) * z
-        last[row.indicator] = (residual, middle)
-        return mu + residual
-    if row.family == "negative_binomial":
-        shape = own["noise"] ** -2
-        return float(rng.poisson(rng.gamma(shape, np.exp(mu) / shape)))
-    share = 1 / (1 + np.exp(-mu))
-    if row.family == "beta_binomial":
-        total = 4 / own["noise"] ** 2
-        share = rng.beta(max(total * share, 1e-12), max(total * (1 - share), 1e-12))
-    return float(rng.binomial(row.n, share))

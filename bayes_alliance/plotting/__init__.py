@@ -1,5 +1,6 @@
 """Figures: each function takes a computed result and returns a matplotlib figure."""
 
+from bayes_alliance.plotting.calibration import plot_calibration
 from bayes_alliance.plotting.checks import plot_predictive, plot_prior_posterior
 from bayes_alliance.plotting.coverage import plot_coverage
 from bayes_alliance.plotting.diagnostics import plot_diagnostics, plot_ranks
@@ -12,6 +13,7 @@ from bayes_alliance.plotting.verdicts import plot_evidence, plot_verdicts
 __all__ = [
     "NARROW",
     "WIDE",
+    "plot_calibration",
     "plot_contributions",
     "plot_coverage",
     "plot_diagnostics",
