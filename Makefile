@@ -1,4 +1,4 @@
-.PHONY: report test check setup
+.PHONY: report test check benchmark setup
 
-report test check setup:
+report test check benchmark setup:
 	@python3 tools/run.py $@

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Set up the environment from the lock file and run a job: report, test, check or setup.
+"""Set up the environment from the lock file and run a job.
+
+Jobs: report, test, check, benchmark (installs the peers too), setup.
 
 Standard library only. The file parses on old Pythons so that it can say which one is missing.
 """
@@ -16,7 +18,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 LOCK = os.path.join(ROOT, "requirements.lock")
 STAMP = os.path.join(VENV, "lock.sha256")
-JOBS = ("report", "test", "check", "setup")
+PEERS = os.path.join(ROOT, "benchmarks", "peers.lock")
+JOBS = ("report", "test", "check", "benchmark", "setup")
 
 
 def version_of(command):
@@ -93,6 +96,18 @@ def run(command, **options):
         sys.exit(done.returncode)
 
 
+def installer():
+    """Return the command that installs into the environment."""
+    if uv_runs():
+        return ["uv", "pip", "install", "--quiet", "--python", venv_python()]
+    return [venv_python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+
+
+def install(lock):
+    """Install what a lock file names, and nothing else."""
+    run([*installer(), "--require-hashes", "-r", lock])
+
+
 def set_up():
     """Build the environment unless it is ready; the stamp is written last."""
     if is_ready():
@@ -107,15 +122,10 @@ def set_up():
         shutil.rmtree(VENV)
     if uv_runs():
         run(["uv", "venv", "--quiet", "--python", python, VENV])
-        run(["uv", "pip", "install", "--quiet", "--python", venv_python(), "--require-hashes",
-             "-r", LOCK])
-        run(["uv", "pip", "install", "--quiet", "--python", venv_python(), "--no-deps",
-             "--no-build-isolation", "-e", ROOT])
     else:
         run([python, "-m", "venv", VENV])
-        pip = [venv_python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run([*pip, "--require-hashes", "-r", LOCK])
-        run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT])
+    install(LOCK)
+    run([*installer(), "--no-deps", "--no-build-isolation", "-e", ROOT])
     with open(STAMP, "w") as file:
         file.write(fingerprint())
 
@@ -135,6 +145,9 @@ def main(arguments):
     elif job == "check":
         run([python, "-m", "ruff", "check", "."])
         run([python, "-m", "mypy"])
+    elif job == "benchmark":
+        install(PEERS)
+        run([python, os.path.join("benchmarks", "speed.py"), *rest])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""What any sampler of this kind could reach: independent standard normals at our gradient's cost.
+
+Invariant: dimension, cost of a gradient, cost of a draw's report, sampler and settings are those
+of ``ours``; only the posterior is as easy as one can be. The package's density is computed at
+every step, and its report at every draw, and both are thrown away.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numba
+import numpy as np
+
+from bayes_alliance.inference.compiled import Compiled
+from bayes_alliance.inference.laplace import approximate
+from bayes_alliance.inference.native import density_entry, expand_entry
+from bayes_alliance.inference.sampling import draw
+from benchmarks.peers.common import PeerRun
+from benchmarks.peers.ours import Ours, gradient_seconds
+
+__all__ = ["Limit"]
+
+# A number that no density is; asking for it keeps a compiler from leaving the density out.
+_NEVER = 1.0e306
+
+
+class Limit:
+    """Standard normals.
+
+    Attributes
+    ----------
+    name : str
+    settings : dict of str to object
+        Those of ``ours``, once built.
+    """
+
+    name = "limit"
+
+    def __init__(self) -> None:
+        self.settings: dict[str, object] = {}
+
+    def build(self, spec: Any, panel: Any) -> float:
+        """Compile the package's model, whose cost is imitated."""
+        ours = Ours()
+        ours.settings = self.settings
+        seconds = ours.build(spec, panel)
+        self.settings = ours.settings
+        self.compiled = standard_normals(ours.compiled)
+        return seconds
+
+    def gradient_seconds(self) -> float:
+        """Return the median seconds of one log density with its gradient."""
+        mapped = approximate(self.compiled).density(self.compiled.density())
+        return gradient_seconds(mapped, np.zeros(self.compiled.size))
+
+    def sample(self, seed: int) -> PeerRun:
+        """Sample as the package does."""
+        raw = draw(self.compiled, seed=seed, **self.settings)  # type: ignore[arg-type]
+        return PeerRun(raw.posterior, raw.sample_stats, raw.seconds)
+
+
+def standard_normals(ours: Compiled) -> Compiled:
+    """Return standard normals that cost what a compiled model costs."""
+    real, real_report = ours._density, ours._expand
+    # At a fixed point, so that no draw meets a slow or an undefined corner of the real density.
+    fixed = ours.start.copy()
+
+    @numba.njit(nogil=True)
+    def density(position: np.ndarray, reals: np.ndarray, integers: np.ndarray) -> Any:
+        value, gradient = real(fixed, reals, integers)
+        result, total = np.empty_like(value), 0.0
+        kept = value.item() != _NEVER
+        for i in range(position.size):
+            total += position[i] * position[i]
+            if kept:
+                gradient[i] = -position[i]
+        result[()] = -0.5 * total
+        return result, gradient
+
+    @numba.njit(nogil=True)
+    def report(position: np.ndarray, reals: np.ndarray, integers: np.ndarray) -> Any:
+        (found,) = real_report(fixed, reals, integers)
+        result = position.copy()
+        if found[0] == _NEVER:
+            result[0] = 0.0
+        return (result,)
+
+    return replace(ours, variables={"coordinate": (ours.size,)},
+                   dims={"coordinate": ("position",)}, coords={"position": ours.labels},
+                   density_entry=density_entry(density), expand_entry=expand_entry(report),
+                   _density=density, _expand=report)
