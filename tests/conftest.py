@@ -1,10 +1,13 @@
 """One compiled model and one short fit, shared by every test that needs draws."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
+# A run in the background of a shell is started deaf to Ctrl-C, which some tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
 
 

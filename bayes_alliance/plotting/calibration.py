@@ -9,11 +9,9 @@ Säilynoja, Bürkner and Vehtari 2022, Graphical test for discrete uniformity an
 goodness-of-fit evaluation and multiple sample comparison, Statistics and Computing 32(32).
 """
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from bayes_alliance.plotting.style import BLUE, RED
@@ -44,6 +42,10 @@ def plot_calibration(transformed: pd.DataFrame, panels: dict[str, list[str]], *,
     matplotlib.figure.Figure
         A line a quantity; of calibrated quantities all are close to zero.
     """
+    # Here, since both bring pyplot, which no other figure needs.
+    import arviz as az
+    from matplotlib import pyplot
+
     data = xr.Dataset({
         title: xr.DataArray(transformed[names].to_numpy(), dims=(_SIMULATION, f"quantity_{k}"),
                             coords={f"quantity_{k}": names})
