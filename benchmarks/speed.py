@@ -14,6 +14,7 @@ in each of its rows; only rows made from the same code, model file and data are 
 """
 
 import argparse
+import fcntl
 import hashlib
 import importlib
 import importlib.metadata
@@ -125,6 +126,9 @@ def run_one(name: str, seed: int, folder: Path, overrides: dict[str, int]) -> No
     started = time.perf_counter()
     run = peer.sample(seed)
     call_seconds = time.perf_counter() - started
+    if not 0.0 < run.seconds <= call_seconds:
+        raise ValueError(f"{name} reports {run.seconds} s of sampling, its call took "
+                         f"{call_seconds} s")
     ess, rhat = summary.effective_draws(run.posterior)
     least = min(ess.values())
     row = {
@@ -201,6 +205,11 @@ def run_all(options: argparse.Namespace, made_from: dict[str, dict[str, Any]]) -
     """Do every run that is missing, and write the summary after each seed."""
     folder = options.out / "runs"
     folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit(f"another benchmark runs in {options.out}: wait for it, or name another --out")
     if options.cold:
         for peer in made_from:
             if current(folder / f"{peer}_cold.json", cold_from(made_from[peer])) is None:

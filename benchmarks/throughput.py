@@ -86,12 +86,15 @@ def cluster(workers: int, folder: Path) -> Iterator[str]:
             process.wait()
 
 
-def timed(name: str, workers: int, fits: int, folder: Path, **options: Any) -> dict[str, Any]:
-    """Return one row: fits a minute of one arrangement, and the hashes of what it drew."""
+def timed(where: str, count: int, fits: int, folder: Path, **options: Any) -> dict[str, Any]:
+    """Return one row: fits a minute of so many workers there, and hashes of what they drew.
+
+    The options are those of :func:`bayes_alliance.inference.many.many`.
+    """
     from benchmarks.throughput import short_fit as task
 
     started = time.perf_counter()
-    first = many(task, {f"first-{k}": 10_000 + k for k in range(workers)},
+    first = many(task, {f"first-{k}": 10_000 + k for k in range(count)},
                  folder=folder / "first", stamp={}, **options)
     between = time.perf_counter()
     found = many(task, {f"seed-{seed}": seed for seed in range(1, fits + 1)},
@@ -100,7 +103,7 @@ def timed(name: str, workers: int, fits: int, folder: Path, **options: Any) -> d
     made: dict[int, int] = {}
     for result in [*first.values(), *found.values()]:
         made[result["pid"]] = made.get(result["pid"], 0) + result["compilations"]
-    row = {"where": name, "workers": workers, "fits": fits,
+    row = {"where": where, "workers": count, "fits": fits,
            "start_seconds": round(between - started, 2), "seconds": round(ended - between, 2),
            "fits_per_minute": round(60.0 * fits / (ended - between), 2),
            "seconds_a_fit": round(sum(one["seconds"] for one in found.values()) / fits, 3),

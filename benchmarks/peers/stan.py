@@ -281,9 +281,16 @@ def queued(seconds: list[float], workers: int) -> float:
 
 
 def _elapsed(fit: Any) -> list[float]:
-    """Return each chain's own seconds of warmup and sampling."""
-    return [sum(float(seconds) for seconds, _ in _ELAPSED.findall(output))
-            for output in fit.stan_outputs]
+    """Return each chain's own seconds of warmup and sampling.
+
+    Stan says them to every one of its writers; the logger's are read.
+    """
+    found = []
+    for output in fit.stan_outputs:
+        said = b"\n".join(line for line in output.splitlines() if b'"topic":"logger"' in line)
+        parts = {part: float(seconds) for seconds, part in _ELAPSED.findall(said)}
+        found.append(parts[b"Warm-up"] + parts[b"Sampling"])
+    return found
 
 
 @contextlib.contextmanager

@@ -67,6 +67,7 @@ def cheap(key, item):
     """Wait a little; or fail, or end the process."""
     note(item["log"], "begun", key)
     if item.get("do") == "fail":
+        note(item["log"], "done", key)
         raise ValueError("as asked")
     if item.get("do") == "die":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -131,6 +132,21 @@ class Cluster:
             if workers:
                 client.wait_for_workers(workers, timeout=60)
 
+    def pids(self):
+        from distributed import Client
+
+        with Client(self.address, timeout=60, set_as_default=False) as client:
+            return set(client.run(os.getpid).values())
+
+    def replaced(self, old):
+        """Wait for a process that is not among the old ones, and return it."""
+        deadline = time.monotonic() + 60
+        while not self.pids() - old:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        (new,) = self.pids() - old
+        return new
+
     def close(self):
         for process in reversed(self.processes):
             with contextlib.suppress(ProcessLookupError):
@@ -141,7 +157,8 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     started = Cluster(tmp_path_factory.mktemp("cluster"))
-    started.worker("--nworkers", "2")
+    for _ in range(2):
+        started.worker("--no-nanny")
     started.wait_for(2)
     yield started
     started.close()
@@ -161,7 +178,7 @@ def log(tmp_path):
     return str(tmp_path / "log")
 
 
-def test_fits_on_a_cluster_are_those_of_this_process_though_a_worker_is_killed(
+def test_fits_on_a_cluster_are_those_of_this_process_though_one_worker_is_killed(
         cluster, tmp_path, log):
     items = {key: {"seed": seed, "log": log} for seed, key in enumerate(KEYS, 1)}
     told, killed = [], []
@@ -177,6 +194,7 @@ def test_fits_on_a_cluster_are_those_of_this_process_though_a_worker_is_killed(
                  report=kill_one)
     assert told == [Tally(n, 0, 4) for n in range(5)]
     assert len(killed) == 1
+    assert killed[0] in {process.pid for process in cluster.processes}
     table = notes(log)
     begun = table[table["what"] == "begun"].groupby("key").size()
     assert list(begun.index) == KEYS
@@ -198,50 +216,49 @@ def test_fits_on_a_cluster_are_those_of_this_process_though_a_worker_is_killed(
     assert not np.array_equal(*[here[key]["value"] for key in chosen])
 
 
-def test_a_cluster_resumes_and_the_replacement_of_a_killed_worker_works(cluster, tmp_path, log):
-    cluster.wait_for(2)
-    items = {f"k-{i}": {"seed": i, "log": log} for i in range(8)}
-    folder = tmp_path / "shelf"
-    here = many(cheap, {key: items[key] for key in ("k-1", "k-5")}, folder=folder, stamp={},
-                workers=1)
-    found = many(cheap, items, folder=folder, stamp={}, cluster=cluster.address)
-    assert list(found) == list(items)
-    assert found["k-1"] == here["k-1"]
-    table = notes(log)
-    assert sorted(table.loc[table["what"] == "begun", "key"]) == sorted(items)
-    # The first two tasks go to two workers, so both of them made something.
-    assert len({result["pid"] for result in found.values()} - {os.getpid()}) == 2
-    again = many(cheap, items, folder=tmp_path / "again", stamp={}, workers=1)
-    assert {key: result["value"] for key, result in again.items()} == {
-        key: result["value"] for key, result in found.items()}
+def test_a_run_resumes_and_a_killed_worker_is_replaced(cluster, tmp_path, log):
+    before = cluster.pids()
+    cluster.worker("--nanny")
+    watched = cluster.replaced(before)
+    here, folder = {"stamp": {}, "workers": 1}, tmp_path / "shelf"
+    there = {"stamp": {}, "cluster": cluster.address}
+    # A task for each worker, so that all have imported what a task needs.
+    many(cheap, {f"k-{n}": {"seed": 0, "log": log} for n in range(len(before) + 1)},
+         folder=tmp_path / "first", **there)
+    assert set(notes(log)["pid"]) == before | {watched}
 
-
-def test_a_worker_that_is_killed_and_not_replaced_loses_nothing(cluster, tmp_path, log):
-    cluster.wait_for(2)
-    third = cluster.worker("--no-nanny")
-    cluster.wait_for(3)
-    options = {"stamp": {}, "cluster": cluster.address}
-    # Three tasks for three workers, so that all have imported what a task needs.
-    many(cheap, {key: {"seed": 0, "log": log} for key in "abc"}, folder=tmp_path / "a", **options)
     Path(log).unlink()
     # Of different length, so that the workers do not keep step.
     items = {f"k-{i}": {"seed": i, "log": log, "seconds": 0.1 + i % 3 / 10} for i in range(15)}
+    known = many(cheap, {key: items[key] for key in ("k-1", "k-5")}, folder=folder, **here)
     items["k-7"]["do"] = "fail"
+    killed = []
 
-    def kill_third(tally):
-        if third.poll() is None and tally.finished and third.pid in in_the_middle(log):
-            third.kill()
-            third.wait()
+    def kill_watched(tally):
+        if not killed and watched in in_the_middle(log):
+            os.kill(watched, signal.SIGKILL)
+            killed.append(watched)
 
     with pytest.raises(AllianceError, match="1 of 15 tasks failed") as caught:
-        many(cheap, items, folder=tmp_path / "shelf", report=kill_third, **options)
+        many(cheap, items, folder=folder, report=kill_watched, **there)
     assert "k-7: ValueError: as asked (test_cluster.py:" in str(caught.value)
-    assert third.returncode == -signal.SIGKILL
+    assert killed
     table = notes(log)
-    lost = table.loc[(table["pid"] == third.pid) & (table["what"] == "begun"), "key"].iloc[-1]
-    assert len(table[(table["key"] == lost) & (table["what"] == "begun")]) == 2
-    assert {path.stem for path in (tmp_path / "shelf" / "results").iterdir()} == \
-        set(items) - {"k-7"}
+    begun = table[table["what"] == "begun"]
+    lost = begun.loc[begun["pid"] == watched, "key"].iloc[-1]
+    assert begun.groupby("key").size().to_dict() == {key: 1 + (key == lost) for key in items}
+
+    new = cluster.replaced(before | {watched})
+    del items["k-7"]["do"]
+    items |= {f"more-{i}": {"seed": i, "log": log} for i in range(4)}
+    found = many(cheap, items, folder=folder, **there)
+    assert list(found) == list(items)
+    assert found["k-1"] == known["k-1"]
+    assert new in {result["pid"] for result in found.values()}
+    assert len(notes(log)) - len(table) == 2 * 5
+    again = many(cheap, items, folder=tmp_path / "again", **here)
+    assert {key: result["value"] for key, result in again.items()} == {
+        key: result["value"] for key, result in found.items()}
 
 
 def test_a_worker_with_other_packages_or_code_is_refused(cluster, tmp_path, log, monkeypatch):

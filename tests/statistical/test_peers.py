@@ -1,6 +1,8 @@
 """The benchmark's arithmetic on made-up runs, and the Stan programs' densities against ours."""
 
 import json
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,6 +159,16 @@ def test_chains_that_wait_their_turn_take_longer():
     assert stan.queued([3.0, 5.0, 4.0, 1.0], 1) == 13.0
 
 
+def test_the_seconds_of_a_chain_are_counted_once():
+    lines = [" Elapsed Time: 2.5 seconds (Warm-up)", "               4.25 seconds (Sampling)",
+             "               6.75 seconds (Total)"]
+    said = [{"version": 1, "topic": topic, "values": [head + line]}
+            for topic, head in (("logger", "info:"), ("sample", ""), ("diagnostic", ""))
+            for line in ["Gradient evaluation took 0.001 seconds", *lines]]
+    output = "\n".join(json.dumps(one, separators=(",", ":")) for one in said).encode()
+    assert stan._elapsed(SimpleNamespace(stan_outputs=[output, output])) == [6.75, 6.75]
+
+
 # The Stan programs. Densities are compared, not draws: there is no false alarm.
 
 # Of aiohttp, below pystan.
@@ -240,7 +252,9 @@ def test_stan_in_textbook_parameters_has_our_density(spec, panel, unpacked):
 def test_draws_of_stan_are_put_where_they_belong(spec, panel):
     peer = built("StanSame", spec, panel)
     peer.settings |= {"chains": 2, "tune": 4, "draws": 3, "max_depth": 2}
+    started = time.perf_counter()
     fit = peer._fit(1, peer.settings)
+    took = time.perf_counter() - started
     frame = fit.to_frame()
     posterior, told = peer._posterior(fit), stan._sample_stats(fit)
     assert posterior[c.THREAT].dims == ("chain", "draw", c.DIM_MEMBER, c.DIM_TIME)
@@ -254,6 +268,7 @@ def test_draws_of_stan_are_put_where_they_belong(spec, panel):
         assert float(one["half_life_threat"]) == row["half_life_threat"]
         assert float(told["energy"][chain, draw]) == row["energy__"]
     assert float(posterior[c.COHESION].std("chain").max()) > 0
+    assert 0 < sum(stan._elapsed(fit)) < took * len(stan._elapsed(fit))
 
 
 class Natural:
