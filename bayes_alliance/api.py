@@ -22,9 +22,13 @@ from bayes_alliance.hypotheses import (
     Episodes,
     Evidence,
     Verdicts,
+    absolute_values,
     compare_episodes,
     judge,
     leave_episode_out,
+    leave_future_out,
+    together,
+    whole_period,
 )
 from bayes_alliance.inference import (
     Fit,
@@ -35,6 +39,7 @@ from bayes_alliance.inference import (
     require_passed,
 )
 from bayes_alliance.inference import load_fit as load
+from bayes_alliance.inference.many import Tally
 from bayes_alliance.report import FitShelf, make_report
 from bayes_alliance.spec import find_data_folder, read_model
 from bayes_alliance.tables import check_dataset
@@ -54,7 +59,7 @@ class Comparison:
     episodes : Episodes
         Directions, contributions and counterfactuals.
     evidence : Evidence
-        Leave-episode-out differences.
+        Differences when an episode is left out, when its future is, and over the whole period.
     verdicts : Verdicts
         What follows from both by the thresholds of the model file.
     """
@@ -70,7 +75,7 @@ class Comparison:
 
     @property
     def data(self) -> xr.Dataset:
-        """The evidence and the verdicts' criteria; dims ``episode`` and ``hypothesis``.
+        """The evidence and the verdicts' criteria; dims ``unit``, ``hypothesis``, ``episode``.
 
         Hypotheses without a verdict (H0, HX, H12) have missing criteria.
         """
@@ -89,7 +94,8 @@ class Comparison:
 
 def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = None,
             report: Callable[[Progress], None] | None = None,
-            work: str | Path | None = None) -> Comparison:
+            work: str | Path | None = None, absolute: bool = False, workers: int | None = None,
+            cluster: str | None = None) -> Comparison:
     """Compare the hypotheses in every episode of a model.
 
     Parameters
@@ -103,6 +109,13 @@ def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = Non
     work : str or pathlib.Path, optional
         Folder in which fits are kept, also one that fails the gate, and taken up again; the
         report takes them up too. By default none are kept.
+    absolute : bool
+        Also compute absolute predictive densities and compare H0, by stepping stones: some forty
+        more fits.
+    workers : int, optional
+        Processes of the stepping stones; as many as cores if not given.
+    cluster : str, optional
+        Address of a Dask scheduler that runs them instead.
 
     Raises
     ------
@@ -114,9 +127,23 @@ def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = Non
     spec, panel = load_model(model)
     fits = FitShelf(spec, panel, seed, work, announce=announce, report=report)
     full, reference = fits.obtain("H12"), fits.obtain("HX")
-    evidence = leave_episode_out(full, {name: fits.obtain("H12", name) for name in spec.episodes})
+    without = {name: fits.obtain("H12", name) for name in spec.episodes}
+    ends = {name: (fits.until(name, "start"), fits.until(name, "end")) for name in spec.episodes}
+    values = None
+    if absolute:
+        values = absolute_values(
+            model, seed=seed, folder=None if work is None else Path(work) / "stones",
+            workers=workers, cluster=cluster, report=_told(announce))
+    evidence = together(leave_episode_out(full, without, values), leave_future_out(ends),
+                        whole_period(full))
     episodes = compare_episodes(reference, full)
     return Comparison(episodes, evidence, judge(spec, episodes.table, evidence.table))
+
+
+def _told(announce: Announce | None) -> Callable[[Tally], None] | None:
+    if announce is None:
+        return None
+    return lambda tally: announce(f"stepping stones: {tally.finished} of {tally.total}")
 
 
 def forecast(model: str | Path, horizon: int | None = None, *, scenario: ScenarioLike = AS_NOW,

@@ -61,7 +61,7 @@ CODE = ("constants.py", "spec/families.py", "spec/priors.py", "tables/panel.py",
 MODEL = "rok_japan"
 SEED = 1
 SIMULATIONS = {"prior": 300, "posterior": 100}
-SETTINGS = {"draws": 700, "tune": 300, "chains": 2}
+SETTINGS = {"draws": 500, "tune": 200, "chains": 2}
 # Of the recovery summary.
 PANELS = 100
 

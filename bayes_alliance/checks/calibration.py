@@ -49,8 +49,12 @@ FEWEST_DRAWS: Final = 100
 MOST_FAILED: Final = 0.05
 # Probability that a correct computation is called uncalibrated: of one kind, over all quantities.
 FALSE_ALARM: Final = 0.01
-# Divergent transitions alone are answered by shorter steps, as in any fit.
-CALIBRATION_GATE: Final = Gate(rhat=1.05, rhat_states=1.05, ess=50, divergences=0)
+# Divergent transitions alone are answered by shorter steps, as in any fit. Effective draws are
+# counted of every ranked quantity besides.
+CALIBRATION_GATE: Final = Gate(
+    rhat=1.05, rhat_states=1.05, ess=50, divergences=0,
+    variables=(c.VAR_COEFFICIENT, c.VAR_HALF_LIFE, c.VAR_CORRELATION, c.VAR_GOVERNMENT_SD,
+               c.VAR_CREDIBILITY_SD, c.VAR_WAVE_SD))
 # A fit in which a quantity failed is drawn once more, so many times as long.
 _LONGER: Final = 4
 

@@ -17,9 +17,8 @@ import numpy as np
 
 from bayes_alliance import constants as c
 from bayes_alliance.model import Design
-from bayes_alliance.model.layout import WITHOUT_NOISE, indicator_groups
-from bayes_alliance.model.likelihoods import LIKELIHOODS
-from bayes_alliance.model.predict import Samples, long_run_paths, row_predictor, steps
+from bayes_alliance.model.layout import indicator_groups
+from bayes_alliance.model.predict import Samples, log_likelihood, long_run_paths, steps
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
@@ -186,24 +185,3 @@ def _response(part: np.ndarray, phi: np.ndarray, response: str) -> np.ndarray:
     for month in range(1, part.shape[1]):
         found[:, month] = phi * found[:, month - 1] + (1.0 - phi) * part[:, month]
     return found
-
-
-def log_likelihood(samples: Samples, design: Design, spec: ModelSpec) -> np.ndarray:
-    """Return the log density of all used rows, given states, waves and logits, shape (sample,)."""
-    data, values = design.data, samples.values
-    mu = row_predictor(samples, design)
-    noise = values[c.VAR_NOISE][:, data["row_indicator"]]
-    if design.coords[c.DIM_OWN_ERROR]:
-        own = {name: i for i, name in enumerate(design.coords[c.DIM_OWN_ERROR])}
-        index = [own.get(name, 0) for name in design.rows["indicator"]]
-        decay = data["has_previous"] * 0.5 ** (data["gap"] / values[c.VAR_OWN_HALF_LIFE][:, index])
-        mu = mu + decay * (data["y"] - mu)[:, data["previous_row"]]
-        noise = noise * np.sqrt(1.0 - decay**2)
-    total = np.zeros(samples.size)
-    for family, block in design.blocks.items():
-        centre = values[c.VAR_OBSERVATION_LOGIT] if family in WITHOUT_NOISE else mu[:, block]
-        density = LIKELIHOODS[family].log_density(
-            data["y"][block], centre, noise[:, block], data["n"][block],
-            spec.priors.student_t_noise_df)
-        total += density @ data["weight"][block]
-    return total

@@ -51,17 +51,30 @@ def fit_command(model: Model,
         require_passed(result)
 
 
-def compare_command(model: Model, seed: Seed = 1, work: Work = None) -> None:
+def compare_command(model: Model, seed: Seed = 1, work: Work = None,
+                    absolute: Annotated[bool, typer.Option(
+                        help="Also absolute values and H0, by some forty more fits.")] = False,
+                    workers: Annotated[int | None, typer.Option(
+                        min=1, help="Processes of these; as many as cores if not given.")] = None,
+                    cluster: Annotated[str | None, typer.Option(
+                        help="Address of a Dask scheduler that runs them.")] = None) -> None:
     """Compare the hypotheses in every episode."""
     with errors_to_status(keep=None if work is not None else Path()):
         from bayes_alliance.api import compare
 
         with steps() as shown:
             result = compare(model, seed=seed, announce=shown.announce, report=shown.report,
-                             work=work)
+                             work=work, absolute=absolute, workers=workers, cluster=cluster)
         print_table(result.table[["episode", "hypothesis", "verdict", "reason"]], "verdicts")
-        shown_columns = ["hypothesis", "episode", "difference", "difference_se", "flag"]
-        print_table(result.evidence.table[shown_columns], "held-out difference to HX, in nats")
+        table = result.evidence.table
+        for unit, title in (("leave_episode_out", "the episode's cohesion rows held out"),
+                            ("leave_future_out", "the episode's rows predicted from before it"),
+                            ("whole_period", "all cohesion rows")):
+            part = table[table["unit"] == unit]
+            columns = ["hypothesis", "episode", "difference", "difference_se", "decibans", "flag"]
+            if part["elpd"].notna().any():
+                columns[2:2] = ["elpd", "se"]
+            print_table(part[columns], f"{title}: difference to HX, in nats")
 
 
 def forecast_command(model: Model, out: Out,

@@ -1,66 +1,69 @@
-r"""Leave-episode-out evidence by the Rao-Blackwellised Savage-Dickey ratio.
+r"""How much the cohesion rows of a period speak for each hypothesis.
 
 H1, H2 and HX are H12 with some coefficients at zero, with independent priors. With :math:`y_W`
-the cohesion rows of an episode and :math:`b` the coefficients that a hypothesis sets to zero,
+the cohesion rows of a window, :math:`y_B` what is conditioned on and :math:`b` the coefficients
+that a hypothesis sets to zero,
 
-.. math:: \log p(y_W \mid y_{-W}, H_{12}) - \log p(y_W \mid y_{-W}, H)
-   = \log p(b = 0 \mid y_{-W}, H_{12}) - \log p(b = 0 \mid y, H_{12}),
+.. math:: \log p(y_W \mid y_B, H_{12}) - \log p(y_W \mid y_B, H)
+   = \log p(b = 0 \mid y_B, H_{12}) - \log p(b = 0 \mid y_B, y_W, H_{12}),
 
-and :math:`p(b = 0 \mid \cdot)` is the posterior mean of the normal full conditional of the
-coefficients given cohesion, the drivers and the persistence.
+each term from :mod:`bayes_alliance.hypotheses.savage_dickey`. What is conditioned on:
 
-What is conditioned on: all threat and credibility observations, the drivers and the governments
-of the whole period, and every cohesion row outside the window, later ones too.
+- ``leave_episode_out``: all threat and credibility observations, the drivers and the governments
+  of the whole period, and every cohesion row outside the window, later ones too;
+- ``leave_future_out``: threat and credibility observations, drivers and governments up to the
+  window's end, and the cohesion rows before the window;
+- ``whole_period``: everything but cohesion. It depends on the prior's scale most of all.
 
-References
-----------
-Dickey 1971, Annals of Mathematical Statistics 42(1); Verdinelli and Wasserman 1995, JASA 90(430);
-Gelfand and Smith 1990, JASA 85(410) for the averaging of full conditionals.
+H0 lacks the rivals as well and is no H12 with coefficients at zero: it is compared by absolute
+values, from :mod:`bayes_alliance.hypotheses.stepping`, where they were computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import logsumexp
 
-from bayes_alliance import constants as c
-from bayes_alliance.exceptions import NotFittedError
-from bayes_alliance.hypotheses.paths import (
-    cohesion_trend,
-    long_run_parts,
-    persistence,
-    regressors,
+from bayes_alliance.hypotheses.savage_dickey import (
+    ZERO,
+    log_density_at_zero,
+    log_prior_at_zero,
 )
+from bayes_alliance.hypotheses.stepping import FEWEST_EFFECTIVE, Stones
 from bayes_alliance.inference import Fit
 
-__all__ = ["NO_ABSOLUTE_VALUES", "Evidence", "leave_episode_out", "log_density_at_zero"]
+__all__ = ["NO_ABSOLUTE_VALUES", "WHOLE", "Evidence", "labelled", "leave_episode_out",
+           "leave_future_out", "together", "whole_period"]
 
-COLUMNS = ("hypothesis", "episode", "unit", "elpd", "se", "difference", "difference_se", "flag")
-# Coefficients that each hypothesis sets to zero within H12.
-_ZERO = {"HX": (0, 1, 2, 3), "H1": (2, 3), "H2": (0, 1), "H12": ()}
+COLUMNS = ("hypothesis", "episode", "unit", "elpd", "se", "difference", "difference_se",
+           "decibans", "flag")
 # Monte Carlo error, in nats, above which a difference is flagged.
 _LARGEST_ERROR = 0.05
+_DECIBANS = 10.0 / np.log(10.0)
 NO_ABSOLUTE_VALUES: Final = "absolute values not computed"
+# The label that stands in place of an episode for all of the period.
+WHOLE: Final = "whole period"
+_WORDS: Final = {
+    "leave_episode_out": "Held-out cohesion rows",
+    "leave_future_out": "Cohesion rows of the window, predicted from before it",
+    "whole_period": "All cohesion rows"}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Leave-episode-out differences against HX.
+    """Differences between the hypotheses, against HX.
 
     Attributes
     ----------
     table : pandas.DataFrame
-        ``hypothesis``, ``episode``, ``unit``, ``elpd``, ``se``, ``difference`` (nats, against
-        HX; positive favours the hypothesis), ``difference_se`` (Monte Carlo), ``flag``. The
-        ratio gives differences only: ``elpd`` and ``se`` are missing, and so is all of the row
-        of ``H0``, which is no H12 with coefficients at zero (it lacks the rivals as well); its
-        flag says "absolute values not computed".
+        ``hypothesis``, ``episode``, ``unit``, ``elpd`` (nats), ``se``, ``difference`` (nats,
+        against HX; positive favours the hypothesis), ``difference_se`` (both errors Monte
+        Carlo), ``decibans`` (the difference in tenths of a power of ten), ``flag``. Absolute
+        values are missing where they were not computed; the difference of H0 rests on them.
     sentence : str
         The differences in words.
     """
@@ -71,8 +74,8 @@ class Evidence:
     @property
     def data(self) -> xr.Dataset:
         """The table's numbers in nats; dims ``hypothesis``, ``episode``."""
-        numbers = ["elpd", "se", "difference", "difference_se"]
-        return labelled(self.table, numbers, ("hypothesis", "episode"))
+        numbers = ["elpd", "se", "difference", "difference_se", "decibans"]
+        return labelled(self.table, numbers, ("unit", "hypothesis", "episode"))
 
     def plot(self) -> Any:
         """Draw the differences; see :func:`bayes_alliance.plotting.plot_evidence`."""
@@ -103,144 +106,143 @@ def labelled(table: pd.DataFrame, columns: Sequence[str], dims: Sequence[str]) -
     return xr.Dataset(arrays, coords=coords)
 
 
-def full_conditional(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
-    """Return the normal full conditional of the four coefficients.
-
-    Returns
-    -------
-    mean : numpy.ndarray, shape (chain, draw, 4)
-    precision : numpy.ndarray, shape (chain, draw, 4, 4)
-
-    Notes
-    -----
-    With Student-t innovations the conditional is normal given the mixture weights, which are
-    drawn from their own conditional given the innovations of the draw.
-    """
-    phi, shock_sd = (part[..., None] for part in persistence(fit))
-    cohesion = fit.posterior[c.COHESION].transpose("chain", "draw", c.DIM_TIME).to_numpy()
-    parts = long_run_parts(fit)
-    rest = parts[c.COMPONENT_DISPUTES] + parts[c.COMPONENT_GOVERNMENTS]
-    design = regressors(fit)
-    target = cohesion.astype(float)
-    coefficient = fit.posterior[c.VAR_COEFFICIENT].to_numpy().astype(float)
-    rate = 1.0 - phi if fit.spec.model.response == "adjustment" else None
-    first = target[..., :1] - rest[..., :1]
-    if rate is not None:
-        later = target[..., 1:] - phi * target[..., :-1] - rate * rest[..., 1:]
-        inputs = rate[..., None, :] * design[..., 1:]
-    else:
-        errors = target - rest - cohesion_trend(fit)
-        later = errors[..., 1:] - phi * errors[..., :-1]
-        inputs = design[..., 1:] - phi[..., None, :] * design[..., :-1]
-    outcome = np.concatenate([first, later], axis=-1)
-    matrix = np.concatenate([design[..., :1], inputs], axis=-1)
-    variance = np.concatenate([np.ones_like(first),
-                               np.broadcast_to(shock_sd**2, later.shape)], axis=-1)
-    if fit.spec.model.innovations == "student_t":
-        fitted = np.einsum("xyk,xykt->xyt", coefficient, matrix)
-        variance = variance * _mixture_weights(fit, (outcome - fitted) / np.sqrt(variance))
-    prior = fit.spec.priors.coefficient
-    weighted = matrix / variance[..., None, :]
-    precision = np.einsum("xyat,xybt->xyab", weighted, matrix) + np.eye(4) / prior.sd**2
-    linear = np.einsum("xyat,xyt->xya", weighted, outcome) + prior.mu / prior.sd**2
-    mean = np.linalg.solve(precision, linear[..., None])[..., 0]
-    return mean, precision
+def together(*parts: Evidence) -> Evidence:
+    """Return several units of evidence as one table."""
+    return Evidence(pd.concat([part.table for part in parts], ignore_index=True),
+                    " ".join(part.sentence for part in parts))
 
 
-def _mixture_weights(fit: Fit, shock: np.ndarray) -> np.ndarray:
-    """Draw each innovation's variance factor from its conditional, shape of ``shock``."""
-    df = fit.spec.priors.student_t_innovation_df
-    rng = np.random.default_rng([int(fit.provenance["seed"]), 71])
-    # shock = sqrt(w) normal with w ~ inverse-gamma(df/2, (df-2)/2), which has mean one.
-    rate = (df - 2.0) / 2.0 + shock**2 / 2.0
-    return np.asarray(rate / rng.gamma((df + 1.0) / 2.0, 1.0, size=shock.shape))
-
-
-def log_density_at_zero(fit: Fit, which: Sequence[int]) -> tuple[float, float]:
-    """Return the log posterior density of some coefficients at zero, and its Monte Carlo error.
-
-    Parameters
-    ----------
-    fit : Fit
-        A fit under H12.
-    which : sequence of int
-        Positions in the ``path_coefficient`` dimension.
-
-    Returns
-    -------
-    value, error : float
-        In nats. The error is that of the logarithm, from the effective draws of the density.
-
-    Raises
-    ------
-    NotFittedError
-        If the fit is not one of H12, in which the coefficients act.
-    """
-    if fit.hypothesis != "H12":
-        raise NotFittedError(f"the ratio needs a fit under H12, got {fit.hypothesis}")
-    if not len(which):
-        return 0.0, 0.0
-    mean, precision = full_conditional(fit)
-    covariance = np.linalg.inv(precision)
-    index = np.asarray(which)
-    part = covariance[..., index[:, None], index]
-    at = mean[..., index]
-    distance = np.einsum("xya,xya->xy", at, np.linalg.solve(part, at[..., None])[..., 0])
-    log_determinant = np.linalg.slogdet(2.0 * np.pi * part)[1]
-    log_density = -0.5 * (distance + log_determinant)
-    value = float(logsumexp(log_density) - np.log(log_density.size))
-    relative = np.exp(log_density - value)
-    error = float(np.asarray(az.mcse(relative, method="mean")))
-    return value, error
-
-
-def leave_episode_out(full: Fit, without: dict[str, Fit]) -> Evidence:
+def leave_episode_out(full: Fit, without: Mapping[str, Fit],
+                      absolute: Mapping[tuple[str, str], Stones] | None = None) -> Evidence:
     """Compare the hypotheses by how well they predict each episode's cohesion rows.
 
     Parameters
     ----------
     full : Fit
         H12 on all rows.
-    without : dict of str to Fit
+    without : mapping of str to Fit
         H12 without each episode's cohesion rows.
+    absolute : mapping of (hypothesis, episode) to Stones, optional
+        For ``H12`` and ``H0``; the others follow from the differences.
 
     Returns
     -------
     Evidence
-        A row for each episode and hypothesis, H0 with an empty difference.
+        A row for each episode and hypothesis.
 
     Raises
     ------
     NotFittedError
         If a fit is not one of H12.
     """
-    at_all = {name: log_density_at_zero(full, which) for name, which in _ZERO.items()}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for episode, fit in without.items():
-        held = {name: log_density_at_zero(fit, which) for name, which in _ZERO.items()}
-        # Advantage of H12 over each hypothesis; H is then HX's disadvantage minus its own.
-        over = {name: held[name][0] - at_all[name][0] for name in _ZERO}
-        error = {name: np.hypot(held[name][1], at_all[name][1]) for name in _ZERO}
-        rows.append(("H0", episode, "leave_episode_out", *[np.nan] * 4, NO_ABSOLUTE_VALUES))
-        for name in ("HX", "H1", "H2", "H12"):
-            spread = 0.0 if name == "HX" else float(np.hypot(error["HX"], error[name]))
-            flags = []
-            if spread > _LARGEST_ERROR:
-                flags.append(f"Monte Carlo error above {_LARGEST_ERROR} nats")
-            if not fit.diagnostics.passed or not full.diagnostics.passed:
-                flags.append("a fit failed the gate")
-            rows.append((name, episode, "leave_episode_out", np.nan, np.nan,
-                         over["HX"] - over[name], spread, "; ".join(flags)))
+        found = _differences(_at_zero(fit), _at_zero(full), _failed(fit, full))
+        rows += _rows(episode, "leave_episode_out", found, absolute or {})
+    return _evidence(rows)
+
+
+def leave_future_out(ends: Mapping[str, tuple[Fit, Fit]]) -> Evidence:
+    """Compare the hypotheses by how well they predict each window's cohesion rows from before.
+
+    Parameters
+    ----------
+    ends : mapping of str to (Fit, Fit)
+        By episode: H12 up to the window's start and up to its end, threat and credibility up to
+        its end in both; see :func:`bayes_alliance.hypotheses.windows.rows_until`.
+    """
+    rows: list[dict[str, Any]] = []
+    for episode, (start, end) in ends.items():
+        found = _differences(_at_zero(start), _at_zero(end), _failed(start, end))
+        rows += _rows(episode, "leave_future_out", found, {})
+    return _evidence(rows)
+
+
+def whole_period(full: Fit) -> Evidence:
+    """Compare the hypotheses by all cohesion rows: log Bayes factors against HX.
+
+    Parameters
+    ----------
+    full : Fit
+        H12 on all rows; its specification has the prior.
+    """
+    prior = {name: (log_prior_at_zero(full.spec, which), 0.0) for name, which in ZERO.items()}
+    found = _differences(prior, _at_zero(full), _failed(full))
+    return _evidence(_rows(WHOLE, "whole_period", found, {}))
+
+
+def _at_zero(fit: Fit) -> dict[str, tuple[float, float]]:
+    return {name: log_density_at_zero(fit, which) for name, which in ZERO.items()}
+
+
+def _failed(*fits: Fit) -> bool:
+    return not all(fit.diagnostics.passed for fit in fits)
+
+
+def _differences(before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]],
+                 failed: bool) -> dict[str, tuple[float, float, list[str]]]:
+    """Return each hypothesis's difference to HX in nats, its error and flags."""
+    # Advantage of H12 over each hypothesis; H is then HX's disadvantage minus its own.
+    over = {name: before[name][0] - after[name][0] for name in ZERO}
+    error = {name: float(np.hypot(before[name][1], after[name][1])) for name in ZERO}
+    found = {}
+    for name in ZERO:
+        spread = 0.0 if name == "HX" else float(np.hypot(error["HX"], error[name]))
+        flags = []
+        if spread > _LARGEST_ERROR:
+            flags.append(f"Monte Carlo error above {_LARGEST_ERROR} nats")
+        if failed:
+            flags.append("a fit failed the gate")
+        found[name] = (over["HX"] - over[name], spread, flags)
+    return found
+
+
+def _rows(episode: str, unit: str, found: dict[str, tuple[float, float, list[str]]],
+          absolute: Mapping[tuple[str, str], Stones]) -> list[dict[str, Any]]:
+    """Return the table's rows of one episode, H0 first."""
+    top, least = absolute.get(("H12", episode)), absolute.get(("H0", episode))
+    rows = []
+    if top is not None and least is not None:
+        # HX's own value is H12's, less H12's difference to it.
+        known = top.value - found["H12"][0]
+        error = float(np.hypot(least.error, np.hypot(top.error, found["H12"][1])))
+        rows.append(_row("H0", episode, unit, (least.value, least.error),
+                         (least.value - known, error), _thin(least, top)))
+    else:
+        rows.append(_row("H0", episode, unit, None, (np.nan, np.nan), [NO_ABSOLUTE_VALUES]))
+    for name, (difference, spread, flags) in found.items():
+        value = None if top is None else (
+            top.value - found["H12"][0] + difference,
+            top.error if name == "H12" else float(np.hypot(top.error, found["H12"][1])))
+        more = _thin(top) if top is not None else []
+        rows.append(_row(name, episode, unit, value, (difference, spread), flags + more))
+    return rows
+
+
+def _thin(*paths: Stones) -> list[str]:
+    return [] if all(path.enough for path in paths) else [
+        f"a stepping stone has under {FEWEST_EFFECTIVE} effective draws"]
+
+
+def _row(hypothesis: str, episode: str, unit: str, value: tuple[float, float] | None,
+         difference: tuple[float, float], flags: list[str]) -> dict[str, Any]:
+    elpd, se = value if value is not None else (np.nan, np.nan)
+    return dict(zip(COLUMNS, (hypothesis, episode, unit, elpd, se, *difference,
+                              _DECIBANS * difference[0], "; ".join(flags)), strict=True))
+
+
+def _evidence(rows: list[dict[str, Any]]) -> Evidence:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Evidence(table, _sentence(table))
 
 
 def _sentence(table: pd.DataFrame) -> str:
+    unit = str(table["unit"].iloc[0])
     pieces = []
     for episode, rows in table[table["hypothesis"].isin(["H1", "H2"])].groupby("episode",
                                                                              sort=False):
         shown = ", ".join(f"{row.hypothesis} {row.difference:+.2f} ± {row.difference_se:.2f}"
                           for row in rows.itertuples())
         pieces.append(f"{episode}: {shown}")
-    return ("Held-out cohesion rows, log Bayes factor against HX in nats (10 decibans are 2.3 "
+    return (f"{_WORDS[unit]}, log Bayes factor against HX in nats (10 decibans are 2.3 "
             "nats): " + "; ".join(pieces) + ".")

@@ -239,12 +239,16 @@ def _vector(name: str, kind: str, variables: list[Any],
 def _jitted(outputs: list[Any], inputs: list[Any], pieces: dict[Any, Any]) -> Any:
     """Compile outputs as a Numba function of packed inputs."""
     import pytensor
+    from pytensor.compile.mode import get_mode
     from pytensor.graph.replace import clone_replace
+
+    # As with a model that does not check bounds: every scale is an exponential or a prior's number.
+    mode = get_mode("NUMBA").including("local_remove_check_parameter")
 
     with warnings.catch_warnings():
         # Says only that two loops stay two.
         warnings.filterwarnings("ignore", message="Loop fusion failed")
-        function = pytensor.function(inputs, clone_replace(outputs, pieces), mode="NUMBA",
+        function = pytensor.function(inputs, clone_replace(outputs, pieces), mode=mode,
                                      on_unused_input="ignore", trust_input=True)
     compiled = function.vm.jit_fn
     # Only the thin entry from Python is made with this option; what is behind it is the same.

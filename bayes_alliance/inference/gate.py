@@ -36,6 +36,8 @@ class Gate:
         Lower bound of each chain's energy fraction of missing information.
     divergences : int
         Most divergent transitions allowed.
+    variables : tuple of str
+        The variables that are judged; all of them if empty.
     """
 
     rhat: float
@@ -43,6 +45,7 @@ class Gate:
     ess: float
     bfmi: float = 0.3
     divergences: int = 0
+    variables: tuple[str, ...] = ()
 
 
 FULL_GATE: Final = Gate(rhat=1.01, rhat_states=1.02, ess=400)
@@ -104,7 +107,7 @@ def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset, gate: Gate, *,
     Diagnostics
         With ``passed`` and the list of failures.
     """
-    table = _quantities(posterior)
+    table = _quantities(posterior[list(gate.variables)] if gate.variables else posterior)
     plain, states = table[~table["state"]], table[table["state"]]
     divergences = int(sample_stats["diverging"].sum())
     bfmi = _smallest_bfmi(sample_stats)

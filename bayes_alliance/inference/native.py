@@ -22,30 +22,32 @@ _EXPAND: Final = numba.types.int64(numba.types.uint64, numba.types.uint64, _DOUB
                                    numba.types.voidptr)
 # What the functions answer nutpie with.
 _FINE, _RAISED, _NOT_FINITE = 0, 1, 3
-# Address and size of reals and integers; size of the map; its positions, centre and root.
-_TABLE: Final = 8
+# Address and size of reals and integers; size of the map; addresses of its positions, centre, row
+# starts and columns; how many values its matrix has, and their address.
+_TABLE: Final = 11
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _product(matrix: np.ndarray, vector: np.ndarray) -> Any:  # pragma: no cover - compiled
-    """Multiply on one thread, in short numbers; the chains have the others."""
-    result = np.empty(vector.size, np.float32)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _product(starts: np.ndarray, columns: np.ndarray, values: np.ndarray,
+             vector: np.ndarray) -> Any:  # pragma: no cover - compiled
+    """Multiply a sparse matrix on one thread; the chains have the others."""
+    result = np.empty(vector.size)
     for i in range(vector.size):
-        total = np.float32(0.0)
-        for j in range(vector.size):
-            total += matrix[i, j] * vector[j]
+        total = 0.0
+        for k in range(starts[i], starts[i + 1]):
+            total += values[k] * vector[columns[k]]
         result[i] = total
     return result
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def push(position: np.ndarray, moved: np.ndarray, centre: np.ndarray,
-         root: np.ndarray) -> Any:  # pragma: no cover - compiled
+def push(position: np.ndarray, moved: np.ndarray, centre: np.ndarray, starts: np.ndarray,
+         columns: np.ndarray, values: np.ndarray) -> Any:  # pragma: no cover - compiled
     """Return the model's coordinates of the sampler's."""
-    part = np.empty(moved.size, np.float32)
+    part = np.empty(moved.size)
     for i in range(moved.size):
         part[i] = position[moved[i]]
-    product = _product(root, part)
+    product = _product(starts, columns, values, part)
     result = position.copy()
     for i in range(moved.size):
         result[moved[i]] = centre[i] + product[i]
@@ -53,24 +55,26 @@ def push(position: np.ndarray, moved: np.ndarray, centre: np.ndarray,
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def pull(gradient: np.ndarray, moved: np.ndarray,
-         root: np.ndarray) -> None:  # pragma: no cover - compiled
+def pull(gradient: np.ndarray, moved: np.ndarray, starts: np.ndarray, columns: np.ndarray,
+         values: np.ndarray) -> None:  # pragma: no cover - compiled
     """Turn a gradient in the model's coordinates into one in the sampler's, in place."""
-    part = np.empty(moved.size, np.float32)
+    part = np.empty(moved.size)
     for i in range(moved.size):
         part[i] = gradient[moved[i]]
     # The root is symmetric.
-    product = _product(root, part)
+    product = _product(starts, columns, values, part)
     for i in range(moved.size):
         gradient[moved[i]] = product[i]
 
 
 @numba.njit(error_model="numpy")
 def _map(memory: np.ndarray) -> Any:  # pragma: no cover - compiled
-    count = memory[4]
+    count, filled = memory[4], memory[9]
     return (numba.carray(address_as_void_pointer(memory[5]), (count,), np.int64),
             numba.carray(address_as_void_pointer(memory[6]), (count,), np.float64),
-            numba.carray(address_as_void_pointer(memory[7]), (count, count), np.float32))
+            numba.carray(address_as_void_pointer(memory[7]), (count + 1,), np.int64),
+            numba.carray(address_as_void_pointer(memory[8]), (filled,), np.int64),
+            numba.carray(address_as_void_pointer(memory[10]), (filled,), np.float64))
 
 
 @numba.njit(error_model="numpy")
@@ -80,7 +84,7 @@ def _data(memory: np.ndarray) -> Any:  # pragma: no cover - compiled
 
 
 def memory_table(reals: np.ndarray, integers: np.ndarray, moved: np.ndarray, centre: np.ndarray,
-                 root: np.ndarray) -> np.ndarray:
+                 starts: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the table of where everything lies; whoever holds it must hold the arrays too.
 
     Parameters
@@ -90,8 +94,10 @@ def memory_table(reals: np.ndarray, integers: np.ndarray, moved: np.ndarray, cen
         The model's packed data.
     moved : numpy.ndarray of int64, shape (hyperparameter,)
     centre : numpy.ndarray of float64, shape (hyperparameter,)
-    root : numpy.ndarray of float32, shape (hyperparameter, hyperparameter)
-        The map of the coordinates.
+        Positions that are mapped, and where to.
+    starts, columns : numpy.ndarray of int64, shape (hyperparameter + 1,) and (filled,)
+    values : numpy.ndarray of float64, shape (filled,)
+        The map's symmetric matrix by compressed rows.
 
     Raises
     ------
@@ -99,11 +105,13 @@ def memory_table(reals: np.ndarray, integers: np.ndarray, moved: np.ndarray, cen
         If an array has another type or is not contiguous: machine code would read it wrongly.
     """
     for array, kind in ((reals, np.float64), (integers, np.int32), (moved, np.int64),
-                        (centre, np.float64), (root, np.float32)):
+                        (centre, np.float64), (starts, np.int64), (columns, np.int64),
+                        (values, np.float64)):
         if array.dtype != kind or not array.flags.c_contiguous:
             raise ValueError(f"expected a contiguous array of {np.dtype(kind)}, got {array.dtype}")
     return np.array([reals.ctypes.data, reals.size, integers.ctypes.data, integers.size,
-                     moved.size, moved.ctypes.data, centre.ctypes.data, root.ctypes.data],
+                     moved.size, moved.ctypes.data, centre.ctypes.data, starts.ctypes.data,
+                     columns.ctypes.data, columns.size, values.ctypes.data],
                     dtype=np.int64)
 
 
@@ -116,10 +124,11 @@ def density_entry(function: Any) -> Any:
         gradient = numba.carray(gradient_, (size,))
         result = numba.carray(value_, (1,))
         reals, integers = _data(memory)
-        moved, centre, root = _map(memory)
+        moved, centre, starts, columns, values = _map(memory)
         try:
-            value, found = function(push(position, moved, centre, root), reals, integers)
-            pull(found, moved, root)
+            value, found = function(push(position, moved, centre, starts, columns, values),
+                                    reals, integers)
+            pull(found, moved, starts, columns, values)
         except Exception:
             return _RAISED
         total = 0.0
@@ -142,9 +151,10 @@ def expand_entry(function: Any) -> Any:
         position = numba.carray(position_, (size,))
         result = numba.carray(result_, (count,))
         reals, integers = _data(memory)
-        moved, centre, root = _map(memory)
+        moved, centre, starts, columns, values = _map(memory)
         try:
-            (found,) = function(push(position, moved, centre, root), reals, integers)
+            (found,) = function(push(position, moved, centre, starts, columns, values), reals,
+                                integers)
             for i in range(result.size):
                 result[i] = found[i]
         except Exception:

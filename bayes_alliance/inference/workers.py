@@ -6,10 +6,13 @@ with linear algebra on one thread, since sums over several threads round differe
 """
 
 import contextlib
+import ctypes
+import gc
 import os
 import pickle
 import queue
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -101,6 +104,14 @@ def run_task(payload: bytes, cores: int) -> Outcome:
             return Outcome(failure=told(error), trace=traceback.format_exc())
         finally:
             _cores = before
+            _give_back()
+
+
+def _give_back() -> None:
+    """Return freed memory to the system: joblib ends a worker that seems to grow by 300 MB."""
+    if sys.platform == "linux":
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def told(error: BaseException) -> str:

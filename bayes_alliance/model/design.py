@@ -197,6 +197,9 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         (government, T), ``administration_months`` (administration, T): 1 in office, else 0;
         ``administration_basis`` (administration, administration).
         ``path_switch`` (2), ``rival_switch`` (), ``prior`` (number).
+        These set the sampler's coordinates only: ``intercept_basis`` (item, direction) and
+        ``government_basis`` (government, direction), orthogonal; ``government_information``
+        (direction), what the data tell of each at a spread of the prior's scale.
     """
     table = panel.indicators
     rows = _ordered_rows(panel)
@@ -255,6 +258,9 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "previous_row": np.zeros(len(rows), dtype=np.int64),
         "gap": np.ones(len(rows)),
         "has_previous": np.zeros(len(rows)),
+        "intercept_basis": np.eye(len(items)),
+        "government_information": np.zeros(len(coords[c.DIM_GOVERNMENT])),
+        "government_basis": np.eye(len(coords[c.DIM_GOVERNMENT])),
     }
     head = spec.model
     options = Options(head.response, head.dynamics.of_latents, head.innovations,

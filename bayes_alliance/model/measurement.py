@@ -11,8 +11,8 @@ publics share intercept and loading up to a small deviation.
 
 Invariant: all rows, of whatever family, are one likelihood node, so that the graph does not grow
 with the number of indicators. Loadings, noise and intercepts are *sampled* where the data fix
-them (see :func:`_between` and :func:`_intercept`), each by an exact change of variables, so that
-the model is the one above.
+them (see :mod:`bayes_alliance.model.pooled` and :func:`_intercept`), each by an exact change of
+variables, so that the model is the one above.
 """
 
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from bayes_alliance.model.kernels import (
     row_terms,
 )
 from bayes_alliance.model.layout import WITHOUT_NOISE
+from bayes_alliance.model.pooled import bent_between, between
 from bayes_alliance.model.prior_numbers import PriorNumbers
 from bayes_alliance.model.states import Scaffold
 from bayes_alliance.model.structure import Structure
@@ -69,20 +70,6 @@ class Rows:
     value: Any
 
 
-def _between(name: str, centre: Any, spread: Any, centring: Any, dims: str) -> Any:
-    r"""Add normals around a pooled centre, sampled between centred and non-centred.
-
-    With :math:`u \sim N(c\mu, \sigma^{c})`, :math:`\mu + \sigma^{1-c}(u - c\mu)` is
-    :math:`N(\mu, \sigma)` for every c in [0, 1]; much data calls for c near 1.
-
-    References
-    ----------
-    Gorinova, Moore and Hoffman 2020, Automatic reparameterisation of probabilistic programs.
-    """
-    raw = pm.Normal(name, centring * centre, spread**centring, dims=dims)
-    return centre + spread ** (1.0 - centring) * (raw - centring * centre)
-
-
 def add_loadings(data: dict[str, Any], prior: PriorNumbers, structure: Structure) -> Loadings:
     """Add the pooled loadings to the current model.
 
@@ -94,8 +81,8 @@ def add_loadings(data: dict[str, Any], prior: PriorNumbers, structure: Structure
     spread = prior.log_normal_variable("loading_spread", dims=c.DIM_GROUP)
     deviation = prior["member_deviation.sd"]
     variance = (spread**2)[structure.group_of_item] + structure.paired_item * deviation**2 / 2.0
-    value = _between("loading_between", pt.log(mean)[structure.group_of_item], pt.sqrt(variance),
-                     data["item_centring"], c.DIM_ITEM)
+    value = bent_between("loading_between", pt.log(mean)[structure.group_of_item],
+                         pt.sqrt(variance), data["item_centring"], c.DIM_ITEM)
     log_indicator = value[structure.item]
     if structure.shared.size:
         half = pm.Normal("member_loading", 0.0, deviation / np.sqrt(2.0), dims=c.DIM_SHARED)
@@ -174,8 +161,10 @@ def _intercept(data: dict[str, Any], prior: PriorNumbers, structure: Structure,
                loadings: Loadings, scaffold: Scaffold) -> Any:
     """Return each indicator's intercept, shape (indicator,).
 
-    An item is sampled where its data are, at the mean over its rows of what moves the state
-    apart from the monthly series: a shift with unit Jacobian.
+    An item's is taken where its data are, at the mean over its rows of what moves the state apart
+    from the monthly series: a shift with unit Jacobian. In units of their prior's sd, all are
+    independent normals of unit variance, so that any rotation of them is; what is sampled is
+    turned so that the data tell of one direction without the others.
     """
     paths = pt.stack([scaffold.first_path[0], scaffold.second_path[0], scaffold.first_path[1],
                       scaffold.second_path[1], scaffold.rivals])
@@ -183,8 +172,10 @@ def _intercept(data: dict[str, Any], prior: PriorNumbers, structure: Structure,
     sd = pt.sqrt(prior["intercept.sd"] ** 2 + structure.paired_item * deviation**2 / 2.0)
     at_path = (paths[structure.item_series] * data["item_months"]).sum(axis=1)
     shift = structure.item_orientation * loadings.item * at_path
-    value = pm.Normal("intercept_at_mean", prior["intercept.mu"] + shift, sd,
-                      dims=c.DIM_ITEM) - shift
+    basis = data["intercept_basis"]
+    turned = pm.Normal("intercept_at_mean", basis.T @ ((prior["intercept.mu"] + shift) / sd), 1.0,
+                       dims=c.DIM_ITEM)
+    value = sd * (basis @ turned) - shift
     intercept = value[structure.item]
     if structure.shared.size:
         half = pm.Normal("member_intercept", 0.0, deviation / np.sqrt(2.0), dims=c.DIM_SHARED)
@@ -199,8 +190,8 @@ def _noise(data: dict[str, Any], prior: PriorNumbers, structure: Structure,
     mean = prior.log_normal_variable("noise_mean", dims=c.DIM_GROUP)
     spread = prior.log_normal_variable("noise_spread", dims=c.DIM_GROUP)
     group = structure.group_of_indicator
-    noise = pt.exp(_between("noise_between", pt.log(mean)[group], spread[group],
-                            data["indicator_centring"], c.DIM_INDICATOR))
+    noise = pt.exp(between("noise_between", pt.log(mean)[group], spread[group],
+                           data["indicator_centring"], c.DIM_INDICATOR))
     if structure.series.size:
         # The own error of a monthly series is another thing than the scatter of polls. The data
         # fix its monthly innovation, so that is what is sampled: a shift with unit Jacobian.

@@ -16,8 +16,8 @@ from bayes_alliance.model.layout import WITHOUT_NOISE
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.spec import FAMILIES, TRANSFORMS, ModelSpec
 
-__all__ = ["Samples", "draw_rows", "flatten", "long_run_paths", "own_unit", "row_predictor",
-           "series_states", "softabs", "steps", "trend"]
+__all__ = ["Samples", "draw_rows", "flatten", "log_likelihood", "long_run_paths", "own_unit",
+           "row_predictor", "series_states", "softabs", "steps", "trend"]
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,27 @@ def draw_rows(samples: Samples, design: Design, spec: ModelSpec,
             rng, predictor[:, block], noise[:, block],
             np.broadcast_to(design.data["n"][block], predictor[:, block].shape), df)
     return result
+
+
+def log_likelihood(samples: Samples, design: Design, spec: ModelSpec) -> np.ndarray:
+    """Return the log density of all used rows, given states, waves and logits, shape (sample,)."""
+    data, values = design.data, samples.values
+    mu = row_predictor(samples, design)
+    noise = values[c.VAR_NOISE][:, data["row_indicator"]]
+    if design.coords[c.DIM_OWN_ERROR]:
+        own = {name: i for i, name in enumerate(design.coords[c.DIM_OWN_ERROR])}
+        index = [own.get(name, 0) for name in design.rows["indicator"]]
+        decay = data["has_previous"] * 0.5 ** (data["gap"] / values[c.VAR_OWN_HALF_LIFE][:, index])
+        mu = mu + decay * (data["y"] - mu)[:, data["previous_row"]]
+        noise = noise * np.sqrt(1.0 - decay**2)
+    total = np.zeros(samples.size)
+    for family, block in design.blocks.items():
+        centre = values[c.VAR_OBSERVATION_LOGIT] if family in WITHOUT_NOISE else mu[:, block]
+        density = LIKELIHOODS[family].log_density(
+            data["y"][block], centre, noise[:, block], data["n"][block],
+            spec.priors.student_t_noise_df)
+        total += density @ data["weight"][block]
+    return total
 
 
 def _new_wave_errors(samples: Samples, design: Design, rng: np.random.Generator) -> np.ndarray:

@@ -130,8 +130,13 @@ def _rivals(data: dict[str, Any], prior: PriorNumbers) -> Any:
     signed = pm.Normal("government_sd_z", 0.0, 1.0, initval=1.0)
     spread = prior["government_sd.sd"] * signed
     pm.Deterministic(c.VAR_GOVERNMENT_SD, pt.abs(spread))
-    raw = pm.Normal("government_effect_raw", dims=c.DIM_GOVERNMENT)
-    government = pm.Deterministic(c.VAR_GOVERNMENT_EFFECT, spread * raw, dims=c.DIM_GOVERNMENT)
+    # Where the data tell much of a direction, its effects are sampled narrower the larger the
+    # spread: an exact change of scale, after a rotation of independent normals.
+    width = pt.sqrt(1.0 + signed**2 * data["government_information"])
+    raw = pm.Normal("government_effect_raw", 0.0, width, dims=c.DIM_GOVERNMENT) / width
+    government = pm.Deterministic(c.VAR_GOVERNMENT_EFFECT,
+                                  spread * (data["government_basis"] @ raw),
+                                  dims=c.DIM_GOVERNMENT)
     total = rival @ data["rival_stock"] + government @ data["government_months"]
     return data["rival_switch"] * total
 

@@ -18,7 +18,16 @@ from bayes_alliance.checks import (
     prior_predictive,
 )
 from bayes_alliance.forecast import forecast
-from bayes_alliance.hypotheses import compare_episodes, judge, leave_episode_out, readings
+from bayes_alliance.hypotheses import (
+    compare_episodes,
+    judge,
+    leave_episode_out,
+    leave_future_out,
+    readings,
+    together,
+    whole_period,
+)
+from bayes_alliance.hypotheses.windows import ENDS
 from bayes_alliance.inference import FULL_GATE, LEAVE_OUT_GATE, Fit, Gate
 from bayes_alliance.report.inputs import CheckSummary, FitSummary, ReportInputs
 
@@ -27,7 +36,8 @@ __all__ = ["collect", "monthly_bands", "monthly_gaps"]
 _LEVELS: Final = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
-def collect(full: Fit, reference: Fit, without: dict[str, Fit], prior: Fit, *, seed: int,
+def collect(full: Fit, reference: Fit, without: dict[str, Fit],
+            ends: dict[str, tuple[Fit, Fit]], prior: Fit, *, seed: int,
             sources: pd.DataFrame | None = None) -> ReportInputs:
     """Compute every result of the report from its fits.
 
@@ -37,6 +47,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit], prior: Fit, *, s
         H12 and HX on all rows.
     without : dict of str to Fit
         H12 without each episode's cohesion rows.
+    ends : dict of str to (Fit, Fit)
+        H12 up to the start and up to the end of each episode's window.
     prior : Fit
         Draws from the prior.
     seed : int
@@ -50,7 +62,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit], prior: Fit, *, s
     """
     spec = full.spec
     episodes = compare_episodes(reference, full).table
-    evidence = leave_episode_out(full, without).table
+    evidence = together(leave_episode_out(full, without), leave_future_out(ends),
+                        whole_period(full)).table
     ahead = forecast(full, seed=seed)
     return ReportInputs(
         spec=spec, panel=full.panel, states=monthly_bands(full), gaps=monthly_gaps(full),
@@ -64,6 +77,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit], prior: Fit, *, s
               _summary("HX", reference, FULL_GATE),
               *(_summary(f"H12 without {name}", fit, LEAVE_OUT_GATE)
                 for name, fit in without.items()),
+              *(_summary(f"H12 up to the {end} of {name}", fit, LEAVE_OUT_GATE)
+                for name, pair in ends.items() for end, fit in zip(ENDS, pair, strict=True)),
               _summary("prior", prior, None)),
         provenance=full.provenance,
         sources=sources if sources is not None else pd.DataFrame())

@@ -12,8 +12,9 @@ from bayes_alliance.plotting.verdicts import DECIBANS
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
-__all__ = ["contributions", "counterfactuals", "directions", "events", "evidence", "indicators",
-           "masks", "prior_check", "priors", "sources", "verdicts", "worst"]
+__all__ = ["contributions", "counterfactuals", "directions", "events", "evidence",
+           "future_evidence", "indicators", "masks", "prior_check", "priors", "sources",
+           "verdicts", "whole_evidence", "worst"]
 
 Rows = list[dict[str, Any]]
 _WORST: Final = 10
@@ -78,15 +79,43 @@ def counterfactuals(inputs: ReportInputs) -> Rows:
             for episode, baseline, part in _cases(inputs)]
 
 
-def evidence(inputs: ReportInputs) -> Rows:
-    """Return the leave-episode-out differences, in nats and decibans; empty where missing."""
+def evidence(inputs: ReportInputs, unit: str = "leave_episode_out") -> Rows:
+    """Return the differences of a unit, in nats and decibans; empty where missing."""
     return [{"episode": row.episode, "hypothesis": row.hypothesis,
              "difference": wording.number(row.difference, signed=True),
              "error": wording.number(row.difference_se, 3),
              "decibans": wording.number(row.difference * DECIBANS, 1, signed=True),
              "elpd": wording.number(row.elpd),
              "flag": row.flag if isinstance(row.flag, str) else ""}
-            for row in inputs.evidence.itertuples() if row.unit == "leave_episode_out"]
+            for row in inputs.evidence.itertuples() if row.unit == unit]
+
+
+def future_evidence(inputs: ReportInputs) -> dict[str, Any]:
+    """Return the differences when each window is predicted from before it."""
+    return {
+        "title": "From before the window",
+        "words": "The cohesion observations that end in a window, predicted from the cohesion "
+                 "observations before it. Threat and credibility are conditioned on up to the "
+                 "window's end, and nothing observed after it is used.",
+        "caption": "Log predictive density against HX, as above.",
+        "rows": _without_h0(inputs, "leave_future_out")}
+
+
+def whole_evidence(inputs: ReportInputs) -> dict[str, Any]:
+    """Return the log Bayes factors of the whole period."""
+    sd = inputs.spec.priors.coefficient.sd
+    return {
+        "title": "The whole period",
+        "words": "The Bayes factor of all cohesion observations. It depends on the width of the "
+                 f"coefficients' prior (sd {sd:g}) more than on anything else: a wider one costs "
+                 "a hypothesis more wherever its coefficients are near zero. No verdict rests on "
+                 "it.",
+        "caption": "Log Bayes factor against HX.",
+        "rows": _without_h0(inputs, "whole_period")}
+
+
+def _without_h0(inputs: ReportInputs, unit: str) -> Rows:
+    return [row for row in evidence(inputs, unit) if row["hypothesis"] != "H0"]
 
 
 def verdicts(inputs: ReportInputs) -> Rows:

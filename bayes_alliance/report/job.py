@@ -13,6 +13,7 @@ import pandas as pd
 from bayes_alliance import constants as c
 from bayes_alliance.checks import prior_fit
 from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.hypotheses import fit_until
 from bayes_alliance.inference import (
     Fit,
     Progress,
@@ -86,10 +87,11 @@ def run_main_job(spec: ModelSpec, panel: Panel, work: str | Path | None, seed: i
     full = fits.obtain("H12")
     reference = fits.obtain("HX")
     without = {name: fits.obtain("H12", name) for name in spec.episodes}
+    ends = {name: (fits.until(name, "start"), fits.until(name, "end")) for name in spec.episodes}
     if announce is not None:
         announce("drawing from the prior")
     prior = prior_fit(spec, panel, seed=seed)
-    return collect(full, reference, without, prior, seed=seed, sources=sources)
+    return collect(full, reference, without, ends, prior, seed=seed, sources=sources)
 
 
 class FitShelf:
@@ -121,18 +123,34 @@ class FitShelf:
         ConvergenceError
             If it does not pass; the fit is kept all the same.
         """
+        name = f"{hypothesis}-{leave_out}" if leave_out else hypothesis
+        return self._obtain(name, lambda: fit_panel(
+            self._spec, self._panel, hypothesis=hypothesis, leave_out=leave_out, seed=self._seed,
+            announce=self._announce, report=self._report))
+
+    def until(self, episode: str, end: str) -> Fit:
+        """Return a fit of H12 up to an end of an episode's window that passed the gate.
+
+        Raises
+        ------
+        ConvergenceError
+            If it does not pass; the fit is kept all the same.
+        """
+        return self._obtain(f"H12-to-{end}-of-{episode}", lambda: fit_until(
+            self._spec, self._panel, episode, end, seed=self._seed, announce=self._announce,
+            report=self._report))
+
+    def _obtain(self, name: str, make: Callable[[], Fit]) -> Fit:
         path = None
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            out = f"-{leave_out}" if leave_out else ""
-            path = self._folder / f"{hypothesis}{out}-{self._seed}.nc"
+            path = self._folder / f"{name}-{self._seed}.nc"
             kept = _kept(path, self._spec, self._panel)
             if kept is not None:
                 if self._announce is not None:
                     self._announce(f"taking up {path.name}")
                 return kept
-        made = fit_panel(self._spec, self._panel, hypothesis=hypothesis, leave_out=leave_out,
-                         seed=self._seed, announce=self._announce, report=self._report)
+        made = make()
         if path is not None:
             made.save(path, overwrite=True)
         return require_passed(made)

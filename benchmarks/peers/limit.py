@@ -50,7 +50,8 @@ class Limit:
 
     def gradient_seconds(self) -> float:
         """Return the median seconds of one log density with its gradient."""
-        mapped = approximate(self.compiled).density(self.compiled.density())
+        compiled, coordinates = approximate(self.compiled)
+        mapped = coordinates.density(compiled.density())
         return gradient_seconds(mapped, np.zeros(self.compiled.size))
 
     def sample(self, seed: int) -> PeerRun:

@@ -58,7 +58,8 @@ class Ours:
 
         That is in the coordinates set by the approximation, two products with a matrix included.
         """
-        mapped = approximate(self.compiled).density(self.compiled.density())
+        compiled, coordinates = approximate(self.compiled)
+        mapped = coordinates.density(compiled.density())
         return gradient_seconds(mapped, np.zeros(self.compiled.size))
 
     def sample(self, seed: int) -> PeerRun:

@@ -26,6 +26,8 @@ import numpy as np
 import xarray as xr
 
 from bayes_alliance import constants as c
+from bayes_alliance.inference.compiled import compiled_model
+from bayes_alliance.inference.laplace import approximate
 from bayes_alliance.model import build_design
 from bayes_alliance.model.structure import measurement_structure
 from benchmarks.peers.common import PeerRun
@@ -60,7 +62,7 @@ class StanPeer:
 
     def build(self, spec: Any, panel: Any) -> float:
         """Compile the program, or find it in Stan's cache; return the seconds."""
-        design = build_design(spec, panel)
+        design = self._design(spec, panel)
         self.coords = design.coords
         self.data = stan_data(spec, panel, design)
         _repair()
@@ -88,6 +90,10 @@ class StanPeer:
         # PyStan has as many chains at a time as there are cores; the others wait their turn.
         seconds = queued(_elapsed(fit), executor._max_workers)
         return PeerRun(self._posterior(fit), _sample_stats(fit), seconds)
+
+    def _design(self, spec: Any, panel: Any) -> Any:
+        """Return the arrays that the program gets."""
+        return build_design(spec, panel)
 
     def _steps(self, seed: int, depth: int) -> tuple[float, float]:
         """Return the seconds and leapfrog steps of draws without warmup."""
@@ -127,9 +133,14 @@ class StanPeer:
 
 
 class StanSame(StanPeer):
-    """The free parameters of the package's own model."""
+    """The free parameters of the package's own model, in directions chosen by the package."""
 
     name = "stan_same"
+
+    def _design(self, spec: Any, panel: Any) -> Any:
+        design = build_design(spec, panel)
+        turned, _ = approximate(compiled_model(spec, panel, design))
+        return design.with_data(**turned.data)
 
 
 class StanTextbook(StanPeer):
@@ -199,7 +210,8 @@ def stan_data(spec: Any, panel: Any, design: Any) -> dict[str, Any]:
         "row_indicator": data["row_indicator"] + 1, "nuisance_cell": data["nuisance_cell"] + 1,
         **{name: data[name] for name in (
             "oriented", "covariate_design", "link_value", "variance_base", "variance_slope",
-            "item_centring", "indicator_centring", "item_months", "administration_basis")},
+            "item_centring", "indicator_centring", "item_months", "administration_basis",
+            "intercept_basis", "government_basis", "government_information")},
         "item": structure.item + 1, "group_of_indicator": structure.group_of_indicator + 1,
         "group_of_item": structure.group_of_item + 1, "item_series": structure.item_series + 1,
         "pair": _pairs(structure, sizes["P"]), "paired_item": structure.paired_item,

@@ -121,6 +121,9 @@ data {
   matrix[T, L] government_months;
   matrix[T, A] administration_months;
   matrix[A, A] administration_basis;
+  matrix[I, I] intercept_basis;
+  matrix[L, L] government_basis;
+  vector[L] government_information;
 
   // Priors: mean and sd, or median and sd of the logarithm; one number is an sd.
   vector[2] coefficient_prior, rival_effect_prior, administration_effect_prior, correlation_prior,
@@ -207,7 +210,7 @@ transformed parameters {
     = positive(administration_deviation_sd_raw, administration_deviation_sd_prior);
   array[2] vector[A] administration_deviation;
   real credibility_series_sd = positive(credibility_series_sd_raw, credibility_series_sd_prior);
-  vector[L] government_effect = government_sd_prior * government_sd_z * government_effect_raw;
+  vector[L] government_effect;
   vector[E] own_error_half_life = positive(own_error_half_life_raw, own_error_half_life_prior);
   vector[G] noise_mean = positive(noise_mean_raw, noise_mean_prior);
   vector[G] noise_spread = positive(noise_spread_raw, noise_spread_prior);
@@ -224,7 +227,15 @@ transformed parameters {
   // local: what is declared above is written with every draw.
   real log_density;
   {
-    // Loadings: partly centred; a pair is its mean and half its difference.
+    // Governments: in their own directions, narrower the more the data tell of one.
+    {
+      vector[L] width = sqrt(1 + square(government_sd_z) * government_information);
+      government_effect = government_sd_prior * government_sd_z
+                          * (government_basis * (government_effect_raw ./ width));
+      log_density = normal_lpdf(government_effect_raw | 0, width);
+    }
+
+    // Loadings: partly centred, their far values bent; a pair is its mean and half its difference.
     vector[I] item_loading;
     {
       vector[I] centre = log(loading_mean)[group_of_item];
@@ -232,14 +243,15 @@ transformed parameters {
                               + 0.5 * square(member_deviation_prior) * paired_item);
       vector[I] sampled_centre = item_centring .* centre;
       vector[I] sampled_scale = exp(item_centring .* log(spread));
-      vector[I] log_item
-        = centre + (spread ./ sampled_scale) .* (loading_between - sampled_centre);
+      vector[I] straight = (spread ./ sampled_scale) .* (loading_between - sampled_centre);
+      vector[I] log_item = centre + 2 * asinh(0.5 * straight);
       item_loading = exp(log_item);
       vector[K] log_loading = log_item[item];
       log_loading[pair[ : , 1]] += member_loading;
       log_loading[pair[ : , 2]] -= member_loading;
       loading = exp(log_loading);
-      log_density = normal_lpdf(loading_between | sampled_centre, sampled_scale);
+      log_density += normal_lpdf(log_item | centre, spread) + sum(log(spread ./ sampled_scale))
+                     - 0.5 * sum(log1p(0.25 * square(straight)));
     }
 
     // Noise likewise; an own error's is sampled as its monthly innovation.
@@ -281,10 +293,12 @@ transformed parameters {
       vector[I] at_item;
       for (k in 1 : I) at_item[k] = at_path[item_series[k], k];
       vector[I] shift = item_orientation .* item_loading .* at_item;
-      intercept = (intercept_at_mean - shift)[item];
+      intercept = (intercept_spread .* (intercept_basis * intercept_at_mean) - shift)[item];
       intercept[pair[ : , 1]] += member_intercept;
       intercept[pair[ : , 2]] -= member_intercept;
-      log_density += normal_lpdf(intercept_at_mean | intercept_prior[1] + shift, intercept_spread);
+      log_density += normal_lpdf(intercept_at_mean
+                                 | intercept_basis' * ((intercept_prior[1] + shift)
+                                                       ./ intercept_spread), 1);
     }
 
     // Terms of the rows.
@@ -408,7 +422,6 @@ model {
   credibility_series_sd_raw ~ std_normal();
   rival_effect ~ normal(rival_effect_prior[1], rival_effect_prior[2]);
   government_sd_z ~ std_normal();
-  government_effect_raw ~ std_normal();
   own_error_half_life_raw ~ std_normal();
   noise_mean_raw ~ std_normal();
   noise_spread_raw ~ std_normal();

@@ -44,9 +44,11 @@ def test_h0_has_a_row_without_a_difference(comparison, spec):
 
 def test_data_says_what_the_table_says(comparison, spec):
     evidence, verdicts = comparison.evidence, comparison.verdicts
-    assert dict(evidence.data.sizes) == {"hypothesis": 5, "episode": len(spec.episodes)}
+    assert dict(evidence.data.sizes) == {"unit": 1, "hypothesis": 5,
+                                         "episode": len(spec.episodes)}
     for row in evidence.table.itertuples():
-        found = evidence.data["difference"].sel(hypothesis=row.hypothesis, episode=row.episode)
+        found = evidence.data["difference"].sel(unit=row.unit, hypothesis=row.hypothesis,
+                                                episode=row.episode)
         assert float(found) == pytest.approx(row.difference, nan_ok=True)
     for row in verdicts.table.itertuples():
         found = verdicts.data.sel(hypothesis=row.hypothesis, episode=row.episode)

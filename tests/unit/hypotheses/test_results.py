@@ -13,10 +13,10 @@ from bayes_alliance.hypotheses import (
     leave_episode_out,
     log_density_at_zero,
     readings,
+    savage_dickey,
 )
-from bayes_alliance.hypotheses import evidence as evidence_module
-from bayes_alliance.hypotheses.evidence import full_conditional
 from bayes_alliance.hypotheses.paths import cohesion_trend, persistence, regressors
+from bayes_alliance.hypotheses.savage_dickey import full_conditional
 from bayes_alliance.spec.schema import DynamicsSpec
 
 
@@ -141,7 +141,7 @@ def test_the_full_conditional_is_the_one_of_a_gaussian_regression(full, monkeypa
         return np.broadcast_to(factor, shock.shape)
 
     if innovations == "student_t":
-        monkeypatch.setattr(evidence_module, "_mixture_weights", weights)
+        monkeypatch.setattr(savage_dickey, "_mixture_weights", weights)
         drawn, (mean, precision) = mean, full_conditional(fit)
         assert not np.allclose(drawn, mean)
     else:

@@ -9,7 +9,8 @@ from bayes_alliance.report.collect import collect, monthly_bands, monthly_gaps
 @pytest.fixture(scope="module")
 def inputs(full, reference, without):
     # Any draws will do as the prior's here: nothing below reads them as such.
-    return collect(full, reference, without, reference, seed=1)
+    ends = {name: (fit, full) for name, fit in without.items()}
+    return collect(full, reference, without, ends, reference, seed=1)
 
 
 def test_bands_are_the_fits_own_states_with_quarter_points(full):
@@ -38,7 +39,11 @@ def test_a_real_fit_gives_a_page_and_its_files(inputs, tmp_path):
     text = write_report(inputs, tmp_path).read_text(encoding="utf-8")
     assert len(text.encode()) < 6_000_000
     assert [fit.name for fit in inputs.fits] == ["H12", "HX", "H12 without friction",
-                                                 "H12 without cohesion", "prior"]
+                                                 "H12 without cohesion",
+                                                 "H12 up to the start of friction",
+                                                 "H12 up to the end of friction",
+                                                 "H12 up to the start of cohesion",
+                                                 "H12 up to the end of cohesion", "prior"]
     assert str(inputs.provenance["spec_hash"]) in text
     for row in inputs.verdicts.itertuples():
         assert str(row.reason) in text
