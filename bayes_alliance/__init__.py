@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         load,
         read_model,
         report,
+        robustness,
     )
     from bayes_alliance.exceptions import (
         AllianceError,
@@ -56,6 +57,7 @@ __all__ = [
     "load",
     "read_model",
     "report",
+    "robustness",
 ]
 
 __version__ = "0.1.0"

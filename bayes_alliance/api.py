@@ -27,6 +27,7 @@ from bayes_alliance.hypotheses import (
     judge,
     leave_episode_out,
     leave_future_out,
+    robustness,
     together,
     whole_period,
 )
@@ -45,7 +46,7 @@ from bayes_alliance.spec import find_data_folder, read_model
 from bayes_alliance.tables import check_dataset
 
 __all__ = ["Comparison", "Fit", "check_data", "compare", "fit", "forecast", "load", "read_model",
-           "report"]
+           "report", "robustness"]
 
 Announce = Callable[[str], None]
 

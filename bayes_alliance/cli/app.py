@@ -13,6 +13,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
                   help="Bayesian inference for alliance cohesion.")
 app.command("fit")(fits.fit_command)
 app.command("compare")(fits.compare_command)
+app.command("robustness")(fits.robustness_command)
 app.command("forecast")(fits.forecast_command)
 app.command("report")(fits.report_command)
 app.add_typer(models.commands, name="model")

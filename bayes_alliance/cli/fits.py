@@ -1,4 +1,4 @@
-"""``fit``, ``compare``, ``forecast`` and ``report``: the commands that sample.
+"""``fit``, ``compare``, ``robustness``, ``forecast`` and ``report``: the commands that sample.
 
 Invariant: PyMC is imported inside the commands only; what a command was given is checked before
 anything is drawn; draws that fail the gate are saved before the command says so.
@@ -11,7 +11,8 @@ import typer
 
 from bayes_alliance.cli.console import errors_to_status, print_table, steps
 
-__all__ = ["compare_command", "fit_command", "forecast_command", "report_command"]
+__all__ = ["compare_command", "fit_command", "forecast_command", "report_command",
+           "robustness_command"]
 
 Model = Annotated[str, typer.Argument(help="Name of a shipped model, or path of a .toml file.")]
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
@@ -75,6 +76,28 @@ def compare_command(model: Model, seed: Seed = 1, work: Work = None,
             if part["elpd"].notna().any():
                 columns[2:2] = ["elpd", "se"]
             print_table(part[columns], f"{title}: difference to HX, in nats")
+
+
+def robustness_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
+                       workers: Annotated[int | None, typer.Option(
+                           min=1, help="Processes; as many as cores if not given.")] = None,
+                       cluster: Annotated[str | None, typer.Option(
+                           help="Address of a Dask scheduler, instead of processes.")] = None,
+                       ) -> None:
+    """Judge the hypotheses under every specification of the grid; writes robustness.csv."""
+    with errors_to_status():
+        from bayes_alliance.api import robustness
+        from bayes_alliance.inference import load_model
+        from bayes_alliance.report import write_grid
+
+        spec, panel = load_model(model)
+        with steps() as shown:
+            result = robustness(
+                model, seed=seed, folder=work, workers=workers, cluster=cluster,
+                report=lambda tally: shown.announce(
+                    f"specifications: {tally.finished} of {tally.total}"))
+        write_grid(result, spec, panel, out)
+        typer.echo(result.sentence)
 
 
 def forecast_command(model: Model, out: Out,

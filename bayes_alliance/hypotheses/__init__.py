@@ -9,25 +9,35 @@ from bayes_alliance.hypotheses.evidence import (
     whole_period,
 )
 from bayes_alliance.hypotheses.paths import components
+from bayes_alliance.hypotheses.robustness import Robustness, agreeing, robustness
 from bayes_alliance.hypotheses.savage_dickey import log_density_at_zero
+from bayes_alliance.hypotheses.size import EffectSizes, effect_sizes
 from bayes_alliance.hypotheses.stepping import Stones, absolute_values
+from bayes_alliance.hypotheses.swings import Swings, rank_swings
 from bayes_alliance.hypotheses.verdicts import Verdicts, judge, readings
 from bayes_alliance.hypotheses.windows import fit_until
 
 __all__ = [
+    "EffectSizes",
     "Episodes",
     "Evidence",
+    "Robustness",
     "Stones",
+    "Swings",
     "Verdicts",
     "absolute_values",
+    "agreeing",
     "compare_episodes",
     "components",
+    "effect_sizes",
     "fit_until",
     "judge",
     "leave_episode_out",
     "leave_future_out",
     "log_density_at_zero",
+    "rank_swings",
     "readings",
+    "robustness",
     "together",
     "whole_period",
 ]

@@ -78,10 +78,13 @@ class Compiled:
         ------
         KeyError
             If there are no data of a name.
+        ValueError
+            If an array has another size.
         """
         changed = dict(self.data)
         for name, array in arrays.items():
-            changed[name] = np.ascontiguousarray(array, dtype=self.data[name].dtype)
+            old = self.data[name]
+            changed[name] = np.ascontiguousarray(array, dtype=old.dtype).reshape(old.shape)
         return replace(self, data=changed)
 
     def packed(self) -> tuple[np.ndarray, np.ndarray]:

@@ -138,10 +138,13 @@ def _turned(compiled: Compiled, position: np.ndarray) -> Compiled:
     intercepts, effects, spread = (_positions(compiled, name) for name in (
         "intercept_at_mean", "government_effect_raw", "government_sd_z"))
     density, data = compiled.density(), {}
-    if effects.size and position[spread[0]] != 0.0:
-        told = _curvature(density, position, effects) - np.eye(effects.size)
+    if effects.size:
+        # At a spread of the prior's scale, wherever the mode is: it may be near 0.
+        there = position.copy()
+        there[spread], there[effects] = 1.0, 0.0
+        told = _curvature(density, there, effects) - np.eye(effects.size)
         if np.isfinite(told).all():
-            values, data["government_basis"] = np.linalg.eigh(told / position[spread[0]] ** 2)
+            values, data["government_basis"] = np.linalg.eigh(told)
             data["government_information"] = np.maximum(values, 0.0)
     curvature = _curvature(density, position, intercepts)
     if intercepts.size and np.isfinite(curvature).all():

@@ -102,13 +102,20 @@ def memory_table(reals: np.ndarray, integers: np.ndarray, moved: np.ndarray, cen
     Raises
     ------
     ValueError
-        If an array has another type or is not contiguous: machine code would read it wrongly.
+        If an array has another type or is not contiguous, or the map's do not fit together:
+        machine code would read it wrongly.
     """
     for array, kind in ((reals, np.float64), (integers, np.int32), (moved, np.int64),
                         (centre, np.float64), (starts, np.int64), (columns, np.int64),
                         (values, np.float64)):
         if array.dtype != kind or not array.flags.c_contiguous:
             raise ValueError(f"expected a contiguous array of {np.dtype(kind)}, got {array.dtype}")
+    fits = (centre.size == moved.size and starts.size == moved.size + 1
+            and columns.size == values.size == starts[-1]
+            and (not columns.size or 0 <= columns.min() <= columns.max() < moved.size))
+    if not fits:
+        raise ValueError(f"a map of {moved.size} positions has {centre.size} centres, "
+                         f"{starts.size} starts, {columns.size} columns and {values.size} values")
     return np.array([reals.ctypes.data, reals.size, integers.ctypes.data, integers.size,
                      moved.size, moved.ctypes.data, centre.ctypes.data, starts.ctypes.data,
                      columns.ctypes.data, columns.size, values.ctypes.data],

@@ -38,6 +38,10 @@ class Likelihood:
     mean: Callable[..., np.ndarray]
 
 
+# Below this noise a counting family is its limit without any, to a thousandth of a nat.
+_LEAST_NOISE: Final = 1e-5
+
+
 def _normal_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarray:
     return np.asarray(stats.norm.logpdf(y, mu, noise))
 
@@ -56,9 +60,12 @@ def _student_t_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,
 
 
 def _beta_binomial_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarray:
-    concentration = 4.0 / np.square(noise)
-    return np.asarray(stats.betabinom.logpmf(
-        y, n, concentration * special.expit(mu), concentration * special.expit(-mu)))
+    # SciPy subtracts log-gammas of the concentration: where it is huge their difference is lost.
+    concentration = 4.0 / np.square(np.maximum(noise, _LEAST_NOISE))
+    found = stats.betabinom.logpmf(
+        y, n, concentration * special.expit(mu), concentration * special.expit(-mu))
+    return np.where(np.less(noise, _LEAST_NOISE), stats.binom.logpmf(y, n, special.expit(mu)),
+                    found)
 
 
 def _beta_binomial_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,
@@ -80,8 +87,9 @@ def _binomial_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,
 
 
 def _negative_binomial_density(y: Any, mu: Any, noise: Any, n: Any, df: Any) -> np.ndarray:
-    alpha = np.square(noise) ** -1.0
-    return np.asarray(stats.nbinom.logpmf(y, alpha, alpha / (alpha + np.exp(mu))))
+    alpha = np.square(np.maximum(noise, _LEAST_NOISE)) ** -1.0
+    found = stats.nbinom.logpmf(y, alpha, alpha / (alpha + np.exp(mu)))
+    return np.where(np.less(noise, _LEAST_NOISE), stats.poisson.logpmf(y, np.exp(mu)), found)
 
 
 def _negative_binomial_random(rng: np.random.Generator, mu: Any, noise: Any, n: Any,

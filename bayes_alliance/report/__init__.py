@@ -8,14 +8,17 @@ from bayes_alliance.report.machine import FILES, write_machine_files
 from bayes_alliance.report.page import write_report
 
 if TYPE_CHECKING:
+    from bayes_alliance.report.grid import read_grid, write_grid
     from bayes_alliance.report.job import FitShelf, make_report, run_main_job
 
 __all__ = ["FILES", "CheckSummary", "FitShelf", "FitSummary", "ReportInputs", "make_report",
-           "run_main_job", "write_machine_files", "write_report"]
+           "read_grid", "run_main_job", "write_grid", "write_machine_files", "write_report"]
+_LATER = {"FitShelf": "job", "make_report": "job", "run_main_job": "job", "read_grid": "grid",
+          "write_grid": "grid"}
 
 
 def __getattr__(name: str) -> Any:
     """Import the main job on first use: writing a page from results needs no sampler."""
-    if name not in ("FitShelf", "make_report", "run_main_job"):
+    if name not in _LATER:
         raise AttributeError(f"module 'bayes_alliance.report' has no attribute {name!r}")
-    return getattr(import_module("bayes_alliance.report.job"), name)
+    return getattr(import_module(f"bayes_alliance.report.{_LATER[name]}"), name)

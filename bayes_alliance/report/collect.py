@@ -19,6 +19,7 @@ from bayes_alliance.checks import (
 )
 from bayes_alliance.forecast import forecast
 from bayes_alliance.hypotheses import (
+    agreeing,
     compare_episodes,
     judge,
     leave_episode_out,
@@ -38,7 +39,8 @@ _LEVELS: Final = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95
 
 def collect(full: Fit, reference: Fit, without: dict[str, Fit],
             ends: dict[str, tuple[Fit, Fit]], prior: Fit, *, seed: int,
-            sources: pd.DataFrame | None = None) -> ReportInputs:
+            sources: pd.DataFrame | None = None,
+            grid: pd.DataFrame | None = None) -> ReportInputs:
     """Compute every result of the report from its fits.
 
     Parameters
@@ -55,6 +57,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         Seed of predictive draws and of the forecast.
     sources : pandas.DataFrame, optional
         The dataset's table of sources.
+    grid : pandas.DataFrame, optional
+        Table of the robustness grid.
 
     Returns
     -------
@@ -67,7 +71,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
     ahead = forecast(full, seed=seed)
     return ReportInputs(
         spec=spec, panel=full.panel, states=monthly_bands(full), gaps=monthly_gaps(full),
-        episodes=episodes, evidence=evidence, verdicts=judge(spec, episodes, evidence).table,
+        episodes=episodes, evidence=evidence,
+        verdicts=judge(spec, episodes, evidence, None if grid is None else agreeing(grid)).table,
         readings=readings(full), coefficients=full.posterior[c.VAR_COEFFICIENT],
         parameters=main_parameters(prior, full), forecast=ahead.table,
         forecast_sentence=ahead.sentence,
@@ -81,7 +86,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
                 for name, pair in ends.items() for end, fit in zip(ENDS, pair, strict=True)),
               _summary("prior", prior, None)),
         provenance=full.provenance,
-        sources=sources if sources is not None else pd.DataFrame())
+        sources=sources if sources is not None else pd.DataFrame(),
+        grid=grid if grid is not None else pd.DataFrame())
 
 
 def _check(result: CheckResult) -> CheckSummary:

@@ -13,8 +13,8 @@ from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
 __all__ = ["contributions", "counterfactuals", "directions", "events", "evidence",
-           "future_evidence", "indicators", "masks", "prior_check", "priors", "sources",
-           "verdicts", "whole_evidence", "worst"]
+           "future_evidence", "indicators", "masks", "prior_check", "priors", "robustness",
+           "sources", "verdicts", "whole_evidence", "worst"]
 
 Rows = list[dict[str, Any]]
 _WORST: Final = 10
@@ -112,6 +112,23 @@ def whole_evidence(inputs: ReportInputs) -> dict[str, Any]:
                  "it.",
         "caption": "Log Bayes factor against HX.",
         "rows": _without_h0(inputs, "whole_period")}
+
+
+def robustness(inputs: ReportInputs) -> Rows:
+    """Return how often each verdict comes out over the grid, and which specifications differ."""
+    if inputs.grid.empty:
+        return []
+    rows = []
+    for (episode, hypothesis), part in inputs.grid.groupby(["episode", "hypothesis"], sort=False):
+        own = str(part["verdict"].iloc[0])
+        apart = part[part["verdict"] != own]
+        counts = part["verdict"].value_counts()
+        rows.append({"episode": episode, "hypothesis": hypothesis,
+                     **{name: int(counts.get(name, 0))
+                        for name in ("supported", "inconclusive", "contradicted")},
+                     "apart": "; ".join(f"{row.specification} ({row.verdict})"
+                                        for row in apart.itertuples()) or "none"})
+    return rows
 
 
 def _without_h0(inputs: ReportInputs, unit: str) -> Rows:

@@ -113,6 +113,9 @@ class ReportInputs:
     sources : pandas.DataFrame
         ``source``, ``citation``, ``address``, ``licence``, ``redistribution``, ``retrieved``;
         empty where the dataset's table is not at hand.
+    grid : pandas.DataFrame
+        ``specification``, ``group``, ``episode``, ``hypothesis``, ``verdict``, ``converged`` of
+        the robustness grid; empty where it has not been run.
     """
 
     spec: ModelSpec
@@ -132,6 +135,7 @@ class ReportInputs:
     fits: tuple[FitSummary, ...]
     provenance: dict[str, Any]
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
+    grid: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         if not self.fits:

@@ -60,5 +60,16 @@ def render(results: ReportInputs) -> str:
         provenance=results.provenance, forecast_sentence=results.forecast_sentence,
         last_month=str(results.panel.time[-1]), checks=(results.prior_check,
                                                         results.posterior_check),
+        grid_size=_specifications(results), grid_apart=_specifications(results, converged=False),
         shares=summary.SHARES, paths=c.PATHS, latents=c.LATENTS,
         files=[PAGE, *FILES, "diagnostics.json"])
+
+
+def _specifications(results: ReportInputs, *, converged: bool | None = None) -> int:
+    """Return how many specifications the grid has, or how many of them converged or did not."""
+    grid = results.grid
+    if grid.empty:
+        return 0
+    if converged is not None:
+        grid = grid[grid["converged"].astype(bool) == converged]
+    return int(grid["specification"].nunique())

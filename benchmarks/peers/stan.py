@@ -40,6 +40,8 @@ _SINGLE = {"government_sd": "sd", "season": "sd", "member_deviation": "sd"}
 # What httpstan compiles Stan programs with.
 _MACROS = ("BOOST_DISABLE_ASSERTS", "BOOST_PHOENIX_NO_VARIADIC_EXPRESSION", "STAN_THREADS",
            "_REENTRANT", "_GLIBCXX_USE_CXX11_ABI=0")
+# What the package chooses of the directions.
+_CHOSEN = ("intercept_basis", "government_basis", "government_information")
 _ELAPSED = re.compile(rb"([0-9.eE+-]+) seconds \((Warm-up|Sampling)\)")
 
 
@@ -140,7 +142,7 @@ class StanSame(StanPeer):
     def _design(self, spec: Any, panel: Any) -> Any:
         design = build_design(spec, panel)
         turned, _ = approximate(compiled_model(spec, panel, design))
-        return design.with_data(**turned.data)
+        return design.with_data(**{name: turned.data[name] for name in _CHOSEN})
 
 
 class StanTextbook(StanPeer):
@@ -211,7 +213,7 @@ def stan_data(spec: Any, panel: Any, design: Any) -> dict[str, Any]:
         **{name: data[name] for name in (
             "oriented", "covariate_design", "link_value", "variance_base", "variance_slope",
             "item_centring", "indicator_centring", "item_months", "administration_basis",
-            "intercept_basis", "government_basis", "government_information")},
+            *_CHOSEN)},
         "item": structure.item + 1, "group_of_indicator": structure.group_of_indicator + 1,
         "group_of_item": structure.group_of_item + 1, "item_series": structure.item_series + 1,
         "pair": _pairs(structure, sizes["P"]), "paired_item": structure.paired_item,

@@ -13,6 +13,15 @@ from bayes_alliance.model.layout import indicator_groups, indicator_items
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 
 
+def directions(design, seed):
+    """Return random data of the sampler's coordinates, none of them what a design starts with."""
+    rng, items = np.random.default_rng(seed), len(design.coords[c.DIM_ITEM])
+    governments = len(design.coords[c.DIM_GOVERNMENT])
+    return {"intercept_basis": stats.ortho_group(items, seed=rng).rvs(),
+            "government_basis": stats.ortho_group(governments, seed=rng).rvs(),
+            "government_information": rng.lognormal(1.0, 1.5, size=governments)}
+
+
 class Oracle:
     """Parameters and log density at one point; the monthly states are taken as given."""
 
@@ -61,6 +70,18 @@ class Oracle:
         self.total += ((1 - share) * np.log(spread)).sum()
         return value
 
+    def _bent(self, name, centre, spread, share):
+        """Normals whose deviation is twice the arsinh of half the one that is sampled."""
+        apart = (self._take(name) - share * centre) / spread ** (share - 1)
+        self.total += ((1 - share) * np.log(spread) - np.log(np.hypot(1.0, apart / 2))).sum()
+        return centre + 2 * np.arcsinh(apart / 2)
+
+    def _turned(self, name, basis, scale):
+        """Numbers that are a matrix times what is sampled."""
+        matrix = scale * basis
+        self.total += np.linalg.slogdet(matrix)[1]
+        return matrix @ self._take(name)
+
     def _scaffold(self):
         self.half_life = np.array([self._log_normal(f"half_life_{name}") for name in c.LATENTS])
         self.correlation = np.tanh(self._normal("correlation_z", self.priors.correlation))
@@ -76,7 +97,11 @@ class Oracle:
         # Half of the normal's probability lies on either side of the half-normal's.
         self.total += self.priors.government_sd.frozen().logpdf(abs(signed)) + np.log(sd / 2)
         self.government_sd = abs(signed)
-        self.government_effect = self._scaled("government_effect_raw", signed)
+        told = self.data["government_information"]
+        narrower = (1 + (signed / sd) ** 2 * told) ** -0.5
+        self.government_effect = self._turned(
+            "government_effect_raw", self.data["government_basis"], signed * narrower)
+        self.total += stats.norm(0, abs(signed)).logpdf(self.government_effect).sum()
         self.coefficient = self._normal(c.VAR_COEFFICIENT, self.priors.coefficient)
 
     def _pooled(self, value, name, group, prior_of_group, deviation, common_sd):
@@ -102,18 +127,22 @@ class Oracle:
             self.total += joint.logpdf(result[mine]) + np.log(2)
         return result
 
+    def _paired(self):
+        shared = self.design.coords[c.DIM_SHARED]
+        return np.array([item in shared for item in self.design.coords[c.DIM_ITEM]])
+
     def _loadings(self):
         groups = self.design.coords[c.DIM_GROUP]
         group_of = indicator_groups(self.panel)
-        items, shared = indicator_items(self.panel), self.design.coords[c.DIM_SHARED]
+        items = indicator_items(self.panel)
         self.item_group = [groups.index(group_of[next(n for n in self.names if items[n] == item)])
                            for item in self.design.coords[c.DIM_ITEM]]
         mean, spread = self._log_normal("loading_mean"), self._log_normal("loading_spread")
-        paired = np.array([item in shared for item in self.design.coords[c.DIM_ITEM]])
+        paired = self._paired()
         deviation = self.priors.member_deviation.sd
         whole = np.sqrt(spread[self.item_group] ** 2 + paired * deviation**2 / 2)
-        log_item = self._between("loading_between", np.log(mean)[self.item_group], whole,
-                                 self.data["item_centring"])
+        log_item = self._bent("loading_between_bent__", np.log(mean)[self.item_group], whole,
+                              self.data["item_centring"])
         self.item_loading = np.exp(log_item)
         self.loading = np.exp(self._pooled(log_item, "member_loading", self.item_group,
                                            np.log(mean), deviation, spread))
@@ -146,7 +175,10 @@ class Oracle:
 
     def _intercepts(self):
         items, table = indicator_items(self.panel), self.panel.indicators
-        value = self._take("intercept_at_mean").copy()
+        # Half the sum of two publics is scattered by the item's prior and half a deviation's.
+        sd = np.hypot(self.priors.intercept.sd,
+                      self._paired() * self.priors.member_deviation.sd / np.sqrt(2))
+        value = self._turned("intercept_at_mean", self.data["intercept_basis"], sd[:, None])
         for k, item in enumerate(self.design.coords[c.DIM_ITEM]):
             first = table.loc[next(name for name in self.names if items[name] == item)]
             member = 0 if first["latent"] == c.COHESION else self.panel.members.index(
@@ -157,11 +189,11 @@ class Oracle:
             middle = (rows["start_month"] + rows["end_month"]) // 2
             at = self.path[first["latent"], member][middle].mean() if len(rows) else 0.0
             value[k] -= first["orientation"] * self.item_loading[k] * at
-        sd, groups = self.priors.intercept.sd, len(self.design.coords[c.DIM_GROUP])
+        groups = len(self.design.coords[c.DIM_GROUP])
         self.intercept = self._pooled(
             value, "member_intercept", self.item_group,
             np.full(groups, self.priors.intercept.mu), self.priors.member_deviation.sd,
-            np.full(groups, sd))
+            np.full(groups, self.priors.intercept.sd))
 
     def _noise(self):
         groups = self.design.coords[c.DIM_GROUP]

@@ -2,7 +2,8 @@
 
 Points of the package's coordinates are turned into a peer's parameters through what a fit
 reports; the two log densities then differ by the log volume of that map, which is found by finite
-differences. So nothing is used of the coordinates but the pooled noise that no row reads.
+differences. So nothing is used of the coordinates but the pooled noise that no row reads; the
+directions in which some are sampled are random.
 
 Densities are compared, not draws: there is no false alarm. Both sides are normalised, so the
 constant is known: log 2, because the package's spread of the governments has a sign.
@@ -16,6 +17,7 @@ from scipy import linalg, stats
 
 from bayes_alliance import constants as c
 from bayes_alliance.model import build_design
+from tests.statistical.density_oracle import directions
 
 POINTS = 20
 STEP = 1e-5
@@ -151,7 +153,7 @@ def design(spec, panel):
 def compiled(spec, panel, design):
     from bayes_alliance.inference.compiled import compiled_model
 
-    return compiled_model(spec, panel, design)
+    return compiled_model(spec, panel, design).with_data(**directions(design, 6))
 
 
 @pytest.fixture(scope="module")

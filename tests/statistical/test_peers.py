@@ -13,7 +13,7 @@ from bayes_alliance.model import build_design
 from bayes_alliance.model.structure import measurement_structure
 from benchmarks import speed
 from benchmarks.peers import stan, summary
-from tests.statistical.density_oracle import Oracle
+from tests.statistical.density_oracle import Oracle, directions
 from tests.statistical.test_coordinates import log_jacobian, point
 
 POINTS = 20
@@ -206,12 +206,19 @@ def agree(differences):
 @below
 def test_stan_in_our_coordinates_has_our_density(spec, panel):
     from bayes_alliance.inference.compiled import compiled_model
+    from bayes_alliance.inference.laplace import approximate
 
     model = built("StanSame", spec, panel).model
-    compiled = compiled_model(spec, panel, build_design(spec, panel))
+    # In the directions that the package chooses, as the program gets them.
+    design = build_design(spec, panel)
+    compiled, _ = approximate(compiled_model(spec, panel, design))
+    for name in directions(design, 0):
+        assert not np.array_equal(compiled.data[name], design.data[name]), name
     names = list(dict.fromkeys(label.partition("[")[0] for label in compiled.labels))
-    # The same free parameters in the same order: names there may not end in underscores.
-    assert list(model.param_names[:len(names)]) == [name.rstrip("_") for name in names]
+    # The same free parameters in the same order: names there may not end in underscores, and say
+    # nothing of how a number is bent.
+    assert list(model.param_names[:len(names)]) == [
+        name.rstrip("_").removesuffix("_bent") for name in names]
     density, found = compiled.density(), []
     for seed in range(POINTS):
         position = point(compiled, seed)
@@ -231,6 +238,7 @@ def test_stan_in_textbook_parameters_has_our_density(spec, panel, unpacked):
 
     model = built("StanTextbook", spec, panel).model
     design = build_design(spec, panel)
+    design = design.with_data(**directions(design, 4))
     compiled = compiled_model(spec, panel, design)
     found = []
     for seed in range(POINTS):
@@ -296,7 +304,15 @@ class Natural:
         group = structure.group_of_item
         whole = np.sqrt(value["loading_spread"][group] ** 2
                         + structure.paired_item * deviation**2 / 2)
-        total = series + ((1 - data["item_centring"]) * np.log(whole)).sum()
+        share = data["item_centring"]
+        apart = whole ** (1 - share) * (self.sampled["loading_between_bent__"]
+                                        - share * np.log(value["loading_mean"])[group])
+        total = series + ((1 - share) * np.log(whole) - 0.5 * np.log1p(apart**2 / 4)).sum()
+        total += np.log(np.sqrt(self.priors.intercept.sd**2
+                                + structure.paired_item * deviation**2 / 2)).sum()
+        # Effects over their spread: turned, and narrower the more the data tell of them.
+        told = data["government_information"]
+        total -= 0.5 * np.log1p(self.sampled["government_sd_z"] ** 2 * told).sum()
         spread = value["noise_spread"][structure.group_of_indicator]
         own = np.isin(np.arange(len(spread)), structure.series)
         share = data["indicator_centring"]
@@ -339,7 +355,6 @@ class Natural:
             "second_member_scale", "administration_deviation_sd", "credibility_series_sd",
             "loading_mean", "loading_spread", "noise_mean", "noise_spread", "wave_sd",
             "own_error_half_life")} | {"series_noise": value["noise"][structure.series]}
-        sign = np.sign(self.sampled["government_sd_z"])
         parameters = positive | {
             "correlation_z": self.sampled["correlation_z"],
             **{name: value[name] for name in (
@@ -348,7 +363,7 @@ class Natural:
                 "observation_logit")},
             **{name: self.sampled[name] for name in ("administration_deviation_raw",
                                                      "wave_error_raw")},
-            "government_effect_raw": sign * self.sampled["government_effect_raw"],
+            "government_effect_raw": value["government_effect"] / value["government_sd"],
             "first_innovation": first, "second_innovation": second,
             "cohesion_innovation": cohesion, "loading_raw": (item - np.log(
                 value["loading_mean"])[group]) / spread, "loading_deviation_raw": raw,

@@ -3,6 +3,9 @@
 With hyperparameters fixed, paths switched off and normal rows, the states' posterior is Gaussian.
 Its mean and variance follow exactly from the compiled density (its gradient is affine, no
 sampling) and are compared with the smoother of statsmodels, with missing months and yearly means.
+
+Intercepts and effects of governments are sampled in random directions; that these change the
+density by their log volume only is checked here too, against the density in NumPy.
 """
 
 from types import SimpleNamespace
@@ -12,13 +15,16 @@ import pytest
 import statsmodels.api as sm
 
 from bayes_alliance import constants as c
+from bayes_alliance.model import build_design
+from tests.statistical.density_oracle import directions
+from tests.statistical.test_coordinates import agrees, directions_agree
 
 # Hyperparameters away from their prior medians; the others stay at zero, so no event moves threat.
 FIXED = {"half_life_threat_raw": 0.3, "half_life_credibility_raw": 0.5,
          "half_life_cohesion_raw": -0.4, "correlation_z[0]": 0.5, "correlation_z[1]": 0.1,
          "second_member_level[0]": 0.7, "second_member_level[1]": -0.3,
          "second_member_scale_raw[0]": 0.4, "credibility_series_sd_raw": 0.6,
-         "loading_between[1]": -0.6, "noise_between[0]": -1.1}
+         "loading_between_bent__[1]": -0.6, "noise_between[0]": -1.1}
 # Slopes change by some hundredths a month, and are not about zero in the first.
 TREND = {"trend_sd_raw": 5.0}
 START = {"trend_start.mu": 0.04, "trend_start.sd": 0.1}
@@ -49,15 +55,18 @@ def exact(request, structured, small):
     prior, numbers = design.data["prior"].copy(), list(spec.priors.numbers())
     for name, value in START.items():
         prior[numbers.index(name)] = value
-    compiled = compiled.with_data(prior=prior)
+    turned = directions(design, 3)
+    compiled = compiled.with_data(prior=prior, **turned)
     density, expand = compiled.density(), compiled.expand()
     position = np.zeros(compiled.size)
     trended = "local_trend" in dynamics
     for label, value in (FIXED | TREND if trended else FIXED).items():
         position[compiled.labels.index(label)] = value
-    # Intercepts are sampled at the mean of their rows' path: a shift away from zero.
+    # Intercepts are sampled at the mean of their rows' path: a shift away from zero. They are so
+    # in units of their prior's sd, in directions of their own.
     items = [i for i, label in enumerate(compiled.labels) if label.startswith("intercept_at_mean")]
-    position[items] = -expand(position)[c.VAR_INTERCEPT]
+    at_zero = expand(position)[c.VAR_INTERCEPT] / spec.priors.intercept.sd
+    position[items] = -turned["intercept_basis"].T @ at_zero
     found = expand(position)
     assert found[c.VAR_INTERCEPT] == pytest.approx(0.0, abs=1e-15)
 
@@ -167,3 +176,31 @@ def test_coordinates_of_series_measured_month_by_month_are_standard_normal(exact
     assert len(of_second) == exact.months
     assert exact.hessian[np.ix_(of_second, of_second)] == pytest.approx(-np.eye(exact.months),
                                                                         abs=1e-8)
+
+
+# In directions other than those of the design, the density is the declared model's all the same.
+
+@pytest.mark.parametrize("hypothesis", ["H12", "H0"])
+def test_the_density_of_a_small_panel_in_random_directions(structured, small, unpacked,
+                                                           hypothesis):
+    spec, design, compiled = structured(hypothesis=hypothesis)
+    for seed in range(3):
+        turned = directions(design, seed)
+        agrees(spec, small, design.with_data(**turned), compiled.with_data(**turned), unpacked,
+               seed)
+    directions_agree(compiled.with_data(**turned))
+
+
+def test_the_density_of_the_flagship_in_random_and_in_chosen_directions(spec, panel, unpacked):
+    from bayes_alliance.inference.compiled import compiled_model
+    from bayes_alliance.inference.laplace import approximate
+
+    design = build_design(spec, panel)
+    compiled = compiled_model(spec, panel, design)
+    chosen = approximate(compiled)[0].data
+    for seed, turned in enumerate((directions(design, 8), directions(design, 9),
+                                   {name: chosen[name] for name in directions(design, 0)})):
+        assert not [name for name in turned if np.array_equal(turned[name], design.data[name])]
+        there = compiled.with_data(**turned)
+        agrees(spec, panel, design.with_data(**turned), there, unpacked, seed)
+        directions_agree(there)

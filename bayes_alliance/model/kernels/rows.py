@@ -81,33 +81,54 @@ def _log_gamma(x: float) -> Any:  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, error_model="numpy")
+def _rising(x: float, steps: float) -> Any:  # pragma: no cover - compiled
+    """Return log gamma(x + steps) - log gamma(x), and the same of digamma.
+
+    For a large x the two are far larger than their difference, which would be lost: a noise near
+    nothing would be given a density of any size. There the difference of Stirling's series is
+    taken term by term.
+    """
+    if x < 9.0:
+        upper, upper_slope = _log_gamma(x + steps)
+        lower, lower_slope = _log_gamma(x)
+        return upper - lower, upper_slope - lower_slope
+    r, s = 1.0 / x, 1.0 / (x + steps)
+    r2, s2 = r * r, s * s
+    ratio = np.log1p(steps * r)
+    value = steps * np.log(x) + (x + steps - 0.5) * ratio - steps + (
+        s * (1 / 12 - s2 * (1 / 360 - s2 * (1 / 1260 - s2 * (1 / 1680 - s2 * (
+            1 / 1188 - s2 * 691 / 360360)))))
+        - r * (1 / 12 - r2 * (1 / 360 - r2 * (1 / 1260 - r2 * (1 / 1680 - r2 * (
+            1 / 1188 - r2 * 691 / 360360))))))
+    slope = ratio + 0.5 * steps * r * s + (
+        r2 * (1 / 12 - r2 * (1 / 120 - r2 * (1 / 252 - r2 * (
+            1 / 240 - r2 * (1 / 132 - r2 * 691 / 32760)))))
+        - s2 * (1 / 12 - s2 * (1 / 120 - s2 * (1 / 252 - s2 * (
+            1 / 240 - s2 * (1 / 132 - s2 * 691 / 32760))))))
+    return value, slope
+
+
+@numba.njit(cache=True, error_model="numpy")
 def _beta_binomial(y: float, n: float, mu: float, noise: float) -> Any:  # pragma: no cover
     total = 4.0 / (noise * noise)
     share = 1.0 / (1.0 + np.exp(-mu))
     a, b = total * share, total / (1.0 + np.exp(mu))
-    ya, pya = _log_gamma(y + a)
-    yb, pyb = _log_gamma(n - y + b)
-    nt, pnt = _log_gamma(n + total)
-    t, pt_ = _log_gamma(total)
-    ga, pa = _log_gamma(a)
-    gb, pb = _log_gamma(b)
-    da, db = pya - pa, pyb - pb
-    by_total = share * da + (1.0 - share) * db + pt_ - pnt
-    return (ya + yb - nt + t - ga - gb, a * (1.0 - share) * (da - db),
-            -2.0 * total / noise * by_total)
+    ra, da = _rising(a, y)
+    rb, db = _rising(b, n - y)
+    rt, dt = _rising(total, n)
+    by_total = share * da + (1.0 - share) * db - dt
+    return (ra + rb - rt, a * (1.0 - share) * (da - db), -2.0 * total / noise * by_total)
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _negative_binomial(y: float, mu: float, noise: float) -> Any:  # pragma: no cover - compiled
     shape = 1.0 / (noise * noise)
     mean = np.exp(mu)
-    log_total = np.log(shape + mean)
-    ya, pya = _log_gamma(y + shape)
-    ga, pga = _log_gamma(shape)
-    log_shape = np.log(shape)
-    value = ya - ga + shape * (log_shape - log_total) + y * (mu - log_total)
+    log_ratio = np.log1p(mean / shape)
+    rise, by_rise = _rising(shape, y)
+    value = rise + y * (mu - np.log(shape) - log_ratio) - shape * log_ratio
     by_mu = y - (y + shape) * mean / (shape + mean)
-    by_shape = pya - pga + log_shape - log_total + 1.0 - (y + shape) / (shape + mean)
+    by_shape = by_rise - log_ratio + (mean - y) / (shape + mean)
     return value, by_mu, -2.0 * shape / noise * by_shape
 
 

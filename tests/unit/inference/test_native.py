@@ -31,7 +31,7 @@ class Memory:
 
 
 def memory_of(compiled, coordinates):
-    return Memory(*compiled.packed(), coordinates.moved, coordinates.centre, coordinates.root)
+    return Memory(*compiled.packed(), *coordinates.arrays)
 
 
 def called_density(entry, memory, position):
@@ -56,12 +56,13 @@ def compiled(spec, panel):
 
 @pytest.fixture(scope="module")
 def coordinates(compiled):
-    """A map with every entry of its own, which keeps positions near the start."""
+    """A map with every entry of its own, some of them zero, that keeps positions near the start."""
     rng, moved = np.random.default_rng(3), np.flatnonzero(~compiled.monthly)
     root = 0.1 * rng.normal(size=(moved.size, moved.size)) / np.sqrt(moved.size)
+    root = np.where(rng.random(root.shape) < 0.5, 0.0, root)
     root = (root + root.T) / 2 + 0.3 * np.eye(moved.size)
-    return Coordinates(moved, compiled.start[moved] + 0.1 * rng.normal(size=moved.size),
-                       root.astype(np.float32))
+    return Coordinates.of_matrix(moved, compiled.start[moved] + 0.1 * rng.normal(size=moved.size),
+                                 root)
 
 
 @pytest.fixture(scope="module")
@@ -152,23 +153,38 @@ def test_what_nutpie_draws_is_where_it_says_it_is(compiled, coordinates):
     assert set(found) == set(posterior.data_vars)
 
 
-@pytest.mark.parametrize(("what", "kind"), [(0, np.float32), (1, np.int64), (2, np.int32),
-                                            (3, np.float32), (4, np.float64)])
+REALS, INDEX, PLACES = np.float64, np.int32, np.int64
+# Reals and integers; positions, centre, row starts, columns and values of the map.
+KINDS = (REALS, INDEX, PLACES, REALS, PLACES, PLACES, REALS)
+
+
+def arrays_of(sizes=(3, 2, 4, 4, 5, 7, 7)):
+    return [np.zeros(size, dtype=kind) for size, kind in zip(sizes, KINDS, strict=True)]
+
+
+def test_the_table_says_where_everything_lies():
+    arrays = arrays_of()
+    reals, integers, moved, centre, starts, columns, values = (
+        array.ctypes.data for array in arrays)
+    assert memory_table(*arrays).tolist() == [
+        reals, 3, integers, 2, 4, moved, centre, starts, columns, 7, values]
+
+
+@pytest.mark.parametrize(("what", "kind"), [
+    (0, np.float32), (1, np.int64), (2, np.int32), (3, np.float32), (4, np.int32), (5, np.int32),
+    (6, np.float32)])
 def test_an_array_of_another_type_is_refused(what, kind):
-    arrays = [np.zeros(3), np.zeros(2, dtype=np.int32), np.zeros(2, dtype=np.int64), np.zeros(2),
-              np.zeros((2, 2), dtype=np.float32)]
-    assert memory_table(*arrays).tolist()[1::2][:2] == [3, 2]
-    expected = arrays[what].dtype
+    arrays = arrays_of()
     arrays[what] = arrays[what].astype(kind)
-    with pytest.raises(ValueError, match=f"array of {expected}, got {np.dtype(kind)}"):
+    with pytest.raises(ValueError, match=f"array of {np.dtype(KINDS[what])}, got "
+                                         f"{np.dtype(kind)}"):
         memory_table(*arrays)
 
 
-@pytest.mark.parametrize("what", range(5))
+@pytest.mark.parametrize("what", range(7))
 def test_an_array_with_gaps_is_refused(what):
-    arrays = [np.zeros(6), np.zeros(6, dtype=np.int32), np.zeros(6, dtype=np.int64), np.zeros(6),
-              np.zeros((6, 6), dtype=np.float32)]
-    arrays[what] = arrays[what].T[::2]
+    arrays = arrays_of((6, 6, 6, 6, 7, 6, 6))
+    arrays[what] = arrays[what][::2]
     with pytest.raises(ValueError, match="contiguous"):
         memory_table(*arrays)
 
@@ -195,8 +211,8 @@ def entries():
 
 
 def toy_memory(reals, integer=0):
-    return Memory(np.array(reals, dtype=float), np.array([integer], dtype=np.int32),
-                  np.array([1]), np.array([3.0]), np.array([[2.0]], dtype=np.float32))
+    map_ = Coordinates.of_matrix(np.array([1]), np.array([3.0]), np.array([[2.0]]))
+    return Memory(np.array(reals, dtype=float), np.array([integer], dtype=np.int32), *map_.arrays)
 
 
 def test_of_two_coordinates_one_is_mapped(entries):

@@ -4,7 +4,7 @@ from pytensor.gradient import verify_grad
 from scipy import special, stats
 
 from bayes_alliance.model.kernels import FAMILY_CODES, row_density, row_predictor
-from bayes_alliance.model.kernels.rows import _log_gamma
+from bayes_alliance.model.kernels.rows import _beta_binomial, _log_gamma, _negative_binomial
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.spec import FAMILIES
 from tests.unit.model.kernels.oracles import difference, with_gradients
@@ -88,6 +88,29 @@ def one_row(family, y, n, ways, mu, noise):
     shape = 1 / noise**2
     return (ways + rising(shape, y) - shape * np.log(1 + np.exp(mu) / shape)
             - y * np.log(1 + shape * np.exp(-mu)))
+
+
+@pytest.mark.parametrize("noise", [1e-5, 1e-6, 1e-9, 1e-14, 1e-30])
+def test_a_noise_near_nothing_gives_the_family_without_noise(noise):
+    """The terms are then far larger than the density: their difference must not be lost."""
+    rng = np.random.default_rng(8)
+    for _ in range(50):
+        n = float(rng.integers(1, 3000))
+        y, mu = float(rng.integers(0, n + 1)), rng.normal()
+        near = 5 * n**2 * noise**2 + 1e-8
+        value, by_mu, by_noise = _beta_binomial(y, n, mu, noise)
+        ways = special.gammaln(n + 1) - special.gammaln(y + 1) - special.gammaln(n - y + 1)
+        share = special.expit(mu)
+        assert value + ways == pytest.approx(stats.binom.logpmf(y, n, share), rel=0, abs=near)
+        assert by_mu == pytest.approx(y - n * share, abs=n * near)
+        assert abs(by_noise * noise) <= 2 * near * (1 + n)
+        count, mean = float(rng.poisson(20.0)), rng.normal(3.0, 0.3)
+        value, by_mu, by_noise = _negative_binomial(count, mean, noise)
+        law = stats.poisson.logpmf(count, np.exp(mean))
+        near = 1e4 * noise**2 + 1e-8
+        assert value - special.gammaln(count + 1) == pytest.approx(law, rel=0, abs=near)
+        assert by_mu == pytest.approx(count - np.exp(mean), abs=100 * near)
+        assert abs(by_noise * noise) <= 100 * near
 
 
 def by_hand(mu, noise, decay, y, n, ways, previous, family, df):

@@ -1,0 +1,200 @@
+"""Does a verdict hold when one thing is done differently? The criteria under each specification.
+
+Invariant: every specification is judged by the thresholds of the model file as committed, by all
+of their criteria but the grid's own; one whose fits do not converge is counted and named, not
+dropped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_alliance import constants as c
+from bayes_alliance.hypotheses.episodes import compare_episodes
+from bayes_alliance.hypotheses.evidence import labelled, leave_episode_out
+from bayes_alliance.hypotheses.specifications import COMMITTED, Specification, specifications
+from bayes_alliance.hypotheses.verdicts import PATH_OF, judge
+from bayes_alliance.inference import (
+    Fit,
+    Gate,
+    fit_panel,
+    held_out_rows,
+    load_model,
+    package_versions,
+)
+from bayes_alliance.inference.many import Tally, many
+from bayes_alliance.model import build_design
+from bayes_alliance.spec import ModelSpec, spec_hash
+from bayes_alliance.tables import Panel
+
+__all__ = ["Member", "Robustness", "agreeing", "member", "robustness", "run_member"]
+
+# Half as strict as for a fit that is reported: a probability is known to about .03.
+_GATE: Final = Gate(rhat=1.05, rhat_states=1.05, ess=100,
+                    variables=(c.VAR_COEFFICIENT, c.VAR_HALF_LIFE, c.VAR_RIVAL_EFFECT))
+COLUMNS: Final = ("specification", "group", "episode", "hypothesis", "verdict",
+                  "direction_probability", "contribution_probability", "contribution_share",
+                  "log_bayes_factor", "log_bayes_factor_se", "converged")
+
+
+class Member(NamedTuple):
+    """One specification to run, by its name in the grid."""
+
+    model: str
+    name: str
+    seed: int = 1
+    draws: int = 600
+    tune: int = 200
+    chains: int = 2
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """The criteria under every specification.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``specification``, ``group``, ``episode``, ``hypothesis``, ``verdict`` (by all criteria but
+        the grid's own), the least favourable figure of each criterion over the baselines,
+        ``converged``.
+    sentence : str
+        In how many specifications each verdict comes out.
+    """
+
+    table: pd.DataFrame
+    sentence: str
+
+    @property
+    def shares(self) -> dict[tuple[str, str], float]:
+        """Share of specifications with the committed one's verdict, by episode and hypothesis."""
+        return agreeing(self.table)
+
+    @property
+    def data(self) -> xr.Dataset:
+        """The criteria; dims ``specification``, ``episode``, ``hypothesis``."""
+        dims = ("specification", "episode", "hypothesis")
+        return labelled(self.table, [name for name in COLUMNS if name not in dims], dims)
+
+
+def agreeing(table: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return the share of specifications with the committed one's verdict.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``specification``, ``episode``, ``hypothesis``, ``verdict``.
+
+    Returns
+    -------
+    dict of (str, str) to float
+        By episode and hypothesis.
+    """
+    found = {}
+    for key, part in table.groupby(["episode", "hypothesis"], sort=False):
+        own = part.loc[part["specification"] == COMMITTED, "verdict"].iloc[0]
+        found[(str(key[0]), str(key[1]))] = float((part["verdict"] == own).mean())
+    return found
+
+
+def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = None,
+               workers: int | None = None, cluster: str | None = None,
+               report: Callable[[Tally], None] | None = None) -> Robustness:
+    """Judge the hypotheses under every specification of the grid.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path
+        Name of a shipped model, or path of a model file.
+    seed : int
+        Of every fit.
+    folder : str or pathlib.Path, optional
+        Keeps finished specifications, to go on after an interruption; without one none are kept.
+    workers, cluster, report
+        See :func:`bayes_alliance.inference.many.many`.
+
+    Returns
+    -------
+    Robustness
+    """
+    spec, panel = load_model(model)
+    names = [one.name for one in specifications(spec, panel)]
+    items = {f"{k:03d}": Member(str(model), name, seed) for k, name in enumerate(names)}
+    stamp = {"spec_hash": spec_hash(spec), "data_hash": panel.data_hash, "seed": seed,
+             "versions": package_versions()}
+    with TemporaryDirectory() as spare:
+        done = many(member, items, folder=folder or spare, stamp=stamp, workers=workers,
+                    cluster=cluster, report=report)
+    rows = [row for result in done.values() for row in dict(result)["rows"]]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return Robustness(table, _sentence(table))
+
+
+def member(key: str, item: Member) -> dict[str, Any]:
+    """Run one specification; a task of :func:`bayes_alliance.inference.many.many`.
+
+    Returns
+    -------
+    dict
+        ``rows``: the rows of :class:`Robustness`'s table.
+    """
+    spec, panel = load_model(item.model)
+    return run_member(spec, panel, item)
+
+
+def run_member(spec: ModelSpec, panel: Panel, item: Member) -> dict[str, Any]:
+    """Run one specification of a panel at hand; see :func:`member`.
+
+    Raises
+    ------
+    ValueError
+        If the grid has no such specification.
+    """
+    grid = {one.name: one for one in specifications(spec, panel)}
+    if item.name not in grid:
+        raise ValueError(f"the grid has no specification {item.name!r} "
+                         f"(allowed: {', '.join(grid)})")
+    chosen = grid[item.name]
+    full, reference = (_fit(chosen, panel, item, hypothesis) for hypothesis in ("H12", "HX"))
+    without = {name: _fit(chosen, panel, item, "H12", name) for name in spec.episodes}
+    converged = all(fit.diagnostics.passed for fit in (full, reference, *without.values()))
+    every = {(episode, hypothesis): 1.0 for episode in spec.episodes for hypothesis in PATH_OF}
+    found = judge(chosen.spec, compare_episodes(reference, full).table,
+                  leave_episode_out(full, without).table, every).table
+    found = found.assign(specification=chosen.name, group=chosen.group, converged=converged)
+    return {"rows": [{name: _plain(row[name]) for name in COLUMNS}
+                     for row in found.to_dict("records")]}
+
+
+def _fit(chosen: Specification, panel: Panel, item: Member, hypothesis: str,
+         episode: str = "") -> Fit:
+    design = build_design(chosen.spec, panel, hypothesis)
+    used = chosen.rows(panel, design)
+    if episode:
+        used &= ~held_out_rows(chosen.spec, panel, design, episode)
+    return fit_panel(chosen.spec, panel, hypothesis=hypothesis, design=design.with_rows(used),
+                     seed=item.seed, draws=item.draws, tune=item.tune, chains=item.chains,
+                     gate=_GATE)
+
+
+def _plain(value: Any) -> Any:
+    """Return a cell as JSON knows it."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _sentence(table: pd.DataFrame) -> str:
+    pieces = []
+    for (episode, hypothesis), part in table.groupby(["episode", "hypothesis"], sort=False):
+        counts = part["verdict"].value_counts()
+        shown = ", ".join(f"{name} {number}" for name, number in counts.items())
+        pieces.append(f"{episode}, {hypothesis}: {shown}")
+    apart = table.loc[~table["converged"].astype(bool), "specification"].nunique()
+    return (f"Verdicts over {table['specification'].nunique()} specifications, by all criteria "
+            f"but the grid's own: {'; '.join(pieces)}. Specifications with a fit that did not "
+            f"converge: {apart}.")

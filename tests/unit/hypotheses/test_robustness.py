@@ -1,0 +1,150 @@
+"""The grid of specifications: what it changes, what it leaves, and how it is put together."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayes_alliance import constants as c
+from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.hypotheses import Robustness, agreeing, judge
+from bayes_alliance.hypotheses.robustness import COLUMNS, Member, _sentence, run_member
+from bayes_alliance.hypotheses.specifications import COMMITTED, specifications
+from bayes_alliance.model import build_design
+from bayes_alliance.report import read_grid, write_grid
+
+
+@pytest.fixture(scope="module")
+def grid(spec, panel):
+    return {one.name: one for one in specifications(spec, panel)}
+
+
+@pytest.fixture(scope="module")
+def design(spec, panel):
+    return build_design(spec, panel)
+
+
+def rows_of(grid, name, panel, design):
+    return design.rows[grid[name].rows(panel, design)]
+
+
+def test_the_committed_specification_is_first_and_changes_nothing(spec, panel, grid, design):
+    first = next(iter(grid.values()))
+    assert first.name == COMMITTED
+    assert first.spec is spec
+    assert first.rows(panel, design).all()
+    assert len(grid) > 50
+
+
+def test_each_member_changes_one_thing(spec, panel, grid, design):
+    for name, one in grid.items():
+        old, new = spec.model_dump(), one.spec.model_dump()
+        changed = [key for key in old if old[key] != new[key]]
+        fewer = not one.rows(panel, design).all()
+        assert len(changed) + fewer == (name != COMMITTED), name
+
+
+def test_priors_and_structure(spec, grid):
+    sd = spec.priors.coefficient.sd
+    assert grid[f"coefficient sd {sd / 2:g}"].spec.priors.coefficient.sd == sd / 2
+    assert grid["no effects of governments"].spec.priors.government_sd.sd < 0.01
+    assert grid["innovations student_t"].spec.model.innovations == "student_t"
+    assert grid["response level"].spec.model.response == "level"
+    alone = grid["friction against 2017 alone"].spec.episodes["friction"]
+    assert list(alone.baselines) == ["2017"]
+
+
+def test_sets_of_indicators_are_of_cohesion_only(panel, grid, design):
+    kinds = panel.indicators["kind"]
+    for name, kind in (("opinion only", "opinion"), ("behaviour only", "behaviour")):
+        left = rows_of(grid, name, panel, design)
+        cohesion = left[left["latent"] == c.COHESION]
+        assert set(kinds[cohesion["indicator"].unique()]) == {kind}
+        assert (left["latent"] != c.COHESION).sum() == (
+            design.rows["latent"] != c.COHESION).sum()
+    travel = rows_of(grid, "travel only", panel, design)
+    assert set(travel.loc[travel["latent"] == c.COHESION, "indicator"]) == {
+        "jnto_travel_rok", "kto_travel_japan"}
+
+
+def test_without_an_indicator_or_a_source_every_state_is_still_measured(panel, grid, design):
+    everything = set(zip(panel.indicators["latent"], panel.indicators["member"], strict=True))
+    for name, one in grid.items():
+        if one.group in ("indicator", "source"):
+            left = rows_of(grid, name, panel, design)
+            assert not left["indicator"].isin(one.dropped).any()
+            assert set(zip(left["latent"], left["member"], strict=True)) == everything, name
+
+
+def test_thinning_leaves_a_year_no_more_rows_than_the_other_member_has(panel, grid, design):
+    left = rows_of(grid, "rok thinned to japan's frequency", panel, design)
+    for latent in c.PATHS:
+        counts = {}
+        for member in panel.members:
+            part = left[(left["latent"] == latent) & (left["member"] == member)]
+            counts[member] = part["start"].astype(str).str[:4].value_counts()
+        most = counts["japan"].reindex(counts["rok"].index, fill_value=0)
+        assert (counts["rok"] <= most).all()
+        assert counts["rok"].sum() > 0
+    assert (left["member"] == "japan").sum() == (design.rows["member"] == "japan").sum()
+
+
+def test_a_member_of_the_grid_runs(spec, panel):
+    item = Member("rok_japan", "no effects of governments", draws=10, tune=40)
+    rows = pd.DataFrame(run_member(spec, panel, item)["rows"])
+    assert list(rows) == list(COLUMNS)
+    assert len(rows) == 4
+    assert set(rows["group"]) == {"governments"}
+    assert rows["verdict"].isin(["supported", "inconclusive", "contradicted"]).all()
+    assert not rows["converged"].any()
+    with pytest.raises(ValueError, match="no specification 'x'"):
+        run_member(spec, panel, item._replace(name="x"))
+
+
+def made_up(verdicts):
+    table = pd.DataFrame([(name, "g", episode, hypothesis, verdict, 0.5, 0.5, 0.1, 0.0, 0.01, True)
+                          for name, verdict in verdicts.items()
+                          for episode in ("friction", "cohesion") for hypothesis in ("H1", "H2")],
+                         columns=list(COLUMNS))
+    return Robustness(table, _sentence(table))
+
+
+def test_shares_are_of_the_committed_verdict():
+    found = made_up({COMMITTED: "supported", "a": "supported", "b": "inconclusive",
+                     "c": "contradicted"})
+    assert found.shares == dict.fromkeys(found.shares, 0.5)
+    assert agreeing(found.table) == found.shares
+    assert "supported 2" in found.sentence
+    assert "4 specifications" in found.sentence
+    assert dict(found.data.sizes) == {"specification": 4, "episode": 2, "hypothesis": 2}
+
+
+def test_the_share_decides_where_all_else_holds(spec):
+    rows = []
+    for path in c.PATHS:
+        rows += [("friction", "b", "HX", f"direction_{path}", np.nan, 0.99),
+                 ("friction", "b", "H12", f"contribution_{path}", np.nan, 0.99),
+                 ("friction", "b", "H12", f"share_{path}", 0.5, 0.99)]
+    episodes = pd.DataFrame(rows, columns=["episode", "baseline", "hypothesis", "quantity", "q50",
+                                           "probability"])
+    evidence = pd.DataFrame([(name, "friction", "leave_episode_out", 2.0, 0.01)
+                             for name in ("H1", "H2")],
+                            columns=["hypothesis", "episode", "unit", "difference",
+                                     "difference_se"])
+    one = spec.model_copy(update={"episodes": {"friction": spec.episodes["friction"]}})
+    for share, verdict in ((0.9, "supported"), (0.5, "inconclusive")):
+        shares = dict.fromkeys([("friction", "H1"), ("friction", "H2")], share)
+        assert set(judge(one, episodes, evidence, shares).table["verdict"]) == {verdict}
+
+
+def test_a_grid_of_other_data_or_another_model_is_not_taken_up(spec, panel, tmp_path):
+    found = made_up({COMMITTED: "inconclusive", "a": "inconclusive"})
+    assert read_grid(tmp_path, spec, panel) is None
+    path = write_grid(found, spec, panel, tmp_path)
+    kept = read_grid(tmp_path, spec, panel)
+    assert list(kept) == list(COLUMNS)
+    assert agreeing(kept) == found.shares
+    other = spec.model_copy(update={"sampler": spec.sampler.model_copy(update={"draws": 901})})
+    assert read_grid(tmp_path, other, panel) is None
+    path.write_text("specification,group\nx,y\n")
+    with pytest.raises(SchemaError, match="lacks episode"):
+        read_grid(tmp_path, spec, panel)
