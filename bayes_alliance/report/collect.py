@@ -21,9 +21,11 @@ from bayes_alliance.forecast import forecast
 from bayes_alliance.hypotheses import (
     agreeing,
     compare_episodes,
+    effect_sizes,
     judge,
     leave_episode_out,
     leave_future_out,
+    rank_swings,
     readings,
     together,
     whole_period,
@@ -87,7 +89,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
               _summary("prior", prior, None)),
         provenance=full.provenance,
         sources=sources if sources is not None else pd.DataFrame(),
-        grid=grid if grid is not None else pd.DataFrame())
+        grid=grid if grid is not None else pd.DataFrame(),
+        sizes=effect_sizes(full).table, swings=rank_swings(full).table)
 
 
 def _check(result: CheckResult) -> CheckSummary:

@@ -14,7 +14,7 @@ from bayes_alliance.report.inputs import ReportInputs
 
 __all__ = ["contributions", "counterfactuals", "directions", "events", "evidence",
            "future_evidence", "indicators", "masks", "prior_check", "priors", "robustness",
-           "sources", "verdicts", "whole_evidence", "worst"]
+           "sizes", "sources", "swings", "verdicts", "whole_evidence", "worst"]
 
 Rows = list[dict[str, Any]]
 _WORST: Final = 10
@@ -112,6 +112,29 @@ def whole_evidence(inputs: ReportInputs) -> dict[str, Any]:
                  "it.",
         "caption": "Log Bayes factor against HX.",
         "rows": _without_h0(inputs, "whole_period")}
+
+
+def sizes(inputs: ReportInputs) -> Rows:
+    """Return the standardised effect of each coefficient, and where its draws lie."""
+    if inputs.sizes.empty:
+        return []
+    chosen = inputs.sizes[inputs.sizes["scale"] == "standardised"]
+    return [{"quantity": row.quantity, "median": wording.number(row.q50, signed=True),
+             "interval": wording.interval(wording.number(row.q05, signed=True),
+                                          wording.number(row.q95, signed=True)),
+             **{name: wording.probability(getattr(row, name))
+                for name in ("positive", "inside", "above", "below")}}
+            for row in chosen.itertuples()]
+
+
+def swings(inputs: ReportInputs) -> Rows:
+    """Return the rank of each episode's changes among those at all positions."""
+    return [{"episode": row.episode, "baseline": row.baseline, "quantity": row.quantity,
+             "positions": row.positions, "rank": wording.percent(row.rank_mean),
+             "interval": wording.interval(wording.percent(row.q05, unit=False),
+                                          wording.percent(row.q95, unit=False)),
+             "tenth": wording.probability(row.top_tenth)}
+            for row in inputs.swings.itertuples()]
 
 
 def robustness(inputs: ReportInputs) -> Rows:

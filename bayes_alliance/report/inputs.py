@@ -116,6 +116,9 @@ class ReportInputs:
     grid : pandas.DataFrame
         ``specification``, ``group``, ``episode``, ``hypothesis``, ``verdict``, ``converged`` of
         the robustness grid; empty where it has not been run.
+    sizes, swings : pandas.DataFrame
+        Tables of :func:`bayes_alliance.hypotheses.effect_sizes` and of
+        :func:`bayes_alliance.hypotheses.rank_swings`; empty where they were not computed.
     """
 
     spec: ModelSpec
@@ -136,6 +139,8 @@ class ReportInputs:
     provenance: dict[str, Any]
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     grid: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sizes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    swings: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         if not self.fits:
