@@ -45,10 +45,15 @@ def drawn(monkeypatch, full, reference, without):
             announce(f"sampling {hypothesis}")
         return known[hypothesis, leave_out]
 
+    def until(spec, panel, episode, end, *, seed=1, **_):
+        asked.append(("H12", f"{end} of {episode}", seed))
+        return replace(full, left_out=f"after the {end} of {episode}")
+
     def few(spec, panel, **options):
         return prior_fit(spec, panel, **options | {"draws": 120})
 
     monkeypatch.setattr("bayes_alliance.report.job.fit_panel", fit)
+    monkeypatch.setattr("bayes_alliance.report.job.fit_until", until)
     monkeypatch.setattr("bayes_alliance.report.job.prior_fit", few)
     return asked
 
@@ -100,12 +105,15 @@ def test_compare_prints_verdicts_and_differences(drawn, spec):
     done = run("compare", "rok_japan", "--seed", 3)
     assert done.exit_code == 0, done.stderr
     assert "episode,hypothesis,verdict,reason" in done.stdout
-    assert done.stdout.count("absolute values not computed") == len(spec.episodes)
+    # Of each episode left out, of each predicted from before it, and of the whole period.
+    assert done.stdout.count("absolute values not computed") == 2 * len(spec.episodes) + 1
     for episode in spec.episodes:
         assert re.search(rf"^{episode},H1,(supported|contradicted|inconclusive),", done.stdout,
                          re.M)
     assert drawn == [("H12", "", 3), ("HX", "", 3), ("H12", "friction", 3),
-                     ("H12", "cohesion", 3)]
+                     ("H12", "cohesion", 3), *(("H12", f"{end} of {name}", 3)
+                                               for name in spec.episodes
+                                               for end in ("start", "end"))]
 
 
 def test_report_writes_a_page_and_its_tables(tmp_path, drawn):
@@ -119,7 +127,9 @@ def test_report_writes_a_page_and_its_tables(tmp_path, drawn):
     assert list(table["hypothesis"].iloc[:5]) == ["H0", "HX", "H1", "H2", "H12"]
     assert np.isfinite(table.loc[table["hypothesis"] == "H1", "difference"]).all()
     assert {path.name for path in (tmp_path / "work").iterdir()} == {
-        "H12-3.nc", "HX-3.nc", "H12-friction-3.nc", "H12-cohesion-3.nc"}
+        "H12-3.nc", "HX-3.nc", "H12-friction-3.nc", "H12-cohesion-3.nc",
+        "H12-to-start-of-friction-3.nc", "H12-to-end-of-friction-3.nc",
+        "H12-to-start-of-cohesion-3.nc", "H12-to-end-of-cohesion-3.nc"}
 
 
 def test_a_report_whose_fit_fails_the_gate_keeps_the_draws(tmp_path, monkeypatch, full):

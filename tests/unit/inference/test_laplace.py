@@ -277,12 +277,13 @@ def test_of_a_direction_the_data_tell_nothing_less_than_nothing():
     assert told[0] == 0.0
 
 
-def test_effects_without_a_spread_are_not_turned():
+def test_effects_are_turned_alike_wherever_the_mode_of_their_spread_is():
     # At a spread of zero their size does nothing, so that the mode stays there.
-    turned, _ = approximate(Turnable(INTERCEPTS, EFFECTS, z=0.0))
-    assert np.array_equal(turned.data["government_basis"], np.eye(2))
-    assert np.array_equal(turned.data["government_information"], np.zeros(2))
-    assert not np.array_equal(turned.data["intercept_basis"], np.eye(3))
+    for z in (0.0, 1e-6, 0.7):
+        turned, _ = approximate(Turnable(INTERCEPTS, EFFECTS, z=z))
+        basis, told = turned.data["government_basis"], turned.data["government_information"]
+        assert told == pytest.approx(np.linalg.eigvalsh(EFFECTS), rel=1e-6)
+        assert basis.T @ EFFECTS @ basis == pytest.approx(np.diag(told), abs=1e-6)
 
 
 def test_where_a_curvature_is_not_finite_nothing_is_turned():

@@ -162,8 +162,22 @@ def arrays_of(sizes=(3, 2, 4, 4, 5, 7, 7)):
     return [np.zeros(size, dtype=kind) for size, kind in zip(sizes, KINDS, strict=True)]
 
 
-def test_the_table_says_where_everything_lies():
+def fitting():
     arrays = arrays_of()
+    arrays[4][:], arrays[5][:] = [0, 2, 4, 6, 7], [0, 1, 1, 2, 2, 3, 3]
+    return arrays
+
+
+@pytest.mark.parametrize(("what", "at", "value"), [(4, -1, 6), (5, 0, 4), (5, 3, -1)])
+def test_a_map_that_does_not_fit_together_is_refused(what, at, value):
+    arrays = fitting()
+    arrays[what][at] = value
+    with pytest.raises(ValueError, match="a map of 4 positions"):
+        memory_table(*arrays)
+
+
+def test_the_table_says_where_everything_lies():
+    arrays = fitting()
     reals, integers, moved, centre, starts, columns, values = (
         array.ctypes.data for array in arrays)
     assert memory_table(*arrays).tolist() == [
