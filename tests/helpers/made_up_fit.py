@@ -1,5 +1,7 @@
 """A fit with draws from nowhere: right names, dims and labels, made-up numbers, no sampler."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -9,7 +11,7 @@ from bayes_alliance.inference import Fit
 from bayes_alliance.inference.gate import Diagnostics
 from bayes_alliance.model.design import build_design
 
-__all__ = ["made_up_fit"]
+__all__ = ["made_up_fit", "with_values"]
 
 POSITIVE = {c.VAR_HALF_LIFE, c.VAR_SCALE_SECOND, c.VAR_CREDIBILITY_SD, c.VAR_LOADING, c.VAR_NOISE,
             c.VAR_OWN_HALF_LIFE, c.VAR_WAVE_SD, c.VAR_GOVERNMENT_SD,
@@ -57,3 +59,12 @@ def made_up_fit(spec, panel, *, hypothesis="H12", left_out="", chains=2, draws=2
                posterior=posterior, sample_stats=stats, diagnostics=diagnostics,
                provenance={"seed": seed, "spec_hash": "0a" * 32, "data_hash": panel.data_hash,
                            "versions": {}, "created": "2000-01-01T00:00:00+00:00"})
+
+
+def with_values(fit, **arrays):
+    """Return the fit with other draws of some variables, dims as they were."""
+    posterior = fit.posterior.copy()
+    for name, values in arrays.items():
+        old = fit.posterior[name].transpose("chain", "draw", ...)
+        posterior[name] = (old.dims, np.broadcast_to(values, old.shape).copy())
+    return replace(fit, posterior=posterior)

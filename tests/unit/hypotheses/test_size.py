@@ -9,7 +9,7 @@ from scipy import stats
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses import EffectSizes, effect_sizes, readings
-from tests.helpers.made_up_fit import made_up_fit
+from tests.helpers.made_up_fit import made_up_fit, with_values
 
 DRAWS, CHAINS = 2000, 2
 # Four Monte Carlo errors either way: one false alarm in 16,000 independent comparisons.
@@ -21,15 +21,6 @@ SD = np.array([0.1, 0.2, 0.1, 0.3])
 @pytest.fixture(scope="module")
 def short(spec, panel):
     return made_up_fit(spec, panel)
-
-
-def with_values(fit, **arrays):
-    """Return the fit with other draws of some variables, dims as they were."""
-    posterior = fit.posterior.copy()
-    for name, values in arrays.items():
-        old = fit.posterior[name].transpose("chain", "draw", ...)
-        posterior[name] = (old.dims, np.broadcast_to(values, old.shape).copy())
-    return replace(fit, posterior=posterior)
 
 
 def drivers_by_hand(fit):

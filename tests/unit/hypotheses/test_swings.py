@@ -10,21 +10,12 @@ from bayes_alliance import constants as c
 from bayes_alliance.hypotheses import Swings, components, rank_swings
 from bayes_alliance.hypotheses.episodes import window_change
 from bayes_alliance.hypotheses.swings import changes_everywhere, rank_among
-from tests.helpers.made_up_fit import made_up_fit
+from tests.helpers.made_up_fit import made_up_fit, with_values
 
 
 @pytest.fixture(scope="module")
 def short(spec, panel):
     return made_up_fit(spec, panel)
-
-
-def with_values(fit, **arrays):
-    """Return the fit with other draws of some variables, dims as they were."""
-    posterior = fit.posterior.copy()
-    for name, values in arrays.items():
-        old = fit.posterior[name].transpose("chain", "draw", ...)
-        posterior[name] = (old.dims, np.broadcast_to(values, old.shape).copy())
-    return replace(fit, posterior=posterior)
 
 
 def with_episode(fit, window, baseline):

@@ -12,16 +12,14 @@ from bayes_alliance.hypotheses import leave_future_out, together, whole_period
 from bayes_alliance.hypotheses.savage_dickey import full_conditional, log_prior_at_zero
 from bayes_alliance.hypotheses.windows import fit_until, rows_until
 from bayes_alliance.model import build_design
+from tests.helpers.made_up_fit import with_values
 
 
 def certain(fit):
     """Return the fit with one draw everywhere: cohesion, drivers and persistence are known."""
-    posterior = fit.posterior.copy(deep=True)
-    for name in posterior.data_vars:
-        array = posterior[name].transpose("chain", "draw", ...)
-        posterior[name] = (array.dims, np.broadcast_to(array.to_numpy()[:1, :1],
-                                                       array.shape).copy())
-    return replace(fit, posterior=posterior)
+    return with_values(fit, **{
+        name: fit.posterior[name].transpose("chain", "draw", ...).to_numpy()[:1, :1]
+        for name in fit.posterior.data_vars})
 
 
 def test_the_bayes_factor_of_a_known_regression_is_exact(full):
