@@ -48,15 +48,10 @@ from bayes_alliance.inference.many import Tally, many
 from bayes_alliance.model import build_design
 from bayes_alliance.model.predict import flatten
 from bayes_alliance.report.machine import write_text
-from bayes_alliance.spec import spec_hash
-from benchmarks.provenance import ROOT, code_hash
+from bayes_alliance.spec import posterior_hash
+from benchmarks.provenance import ROOT, SAMPLED, code_hash
 
-# What numbers depend on. Left out of `inference`: many, shelf and workers, which only decide
-# where a fit runs; store and result, which keep and show it.
-CODE = ("constants.py", "spec/families.py", "spec/priors.py", "tables/panel.py",
-        "tables/stocks.py", "model/**/*.py", "inference/compiled.py", "inference/native.py",
-        "inference/laplace.py", "inference/sampling.py", "inference/fitting.py",
-        "inference/gate.py", "checks/simulate.py", "checks/observe.py", "checks/truths.py",
+CODE = (*SAMPLED, "checks/simulate.py", "checks/observe.py", "checks/truths.py",
         "checks/quantities.py", "checks/calibration.py")
 MODEL = "rok_japan"
 SEED = 1
@@ -68,7 +63,7 @@ PANELS = 100
 
 def stamp_of(spec: Any, panel: Any) -> dict[str, str]:
     """Return the hashes of what every simulation is made from."""
-    return {"code_hash": code_hash(*CODE), "spec_hash": spec_hash(spec),
+    return {"code_hash": code_hash(*CODE), "spec_hash": posterior_hash(spec),
             "data_hash": panel.data_hash}
 
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.peers import summary
 from benchmarks.peers.process import machine, start
-from benchmarks.provenance import ROOT, code_hash
+from benchmarks.provenance import ROOT, SAMPLED, code_hash
 
 # Peer: its module, what else belongs to it, and what must be installed.
 PEERS: Final[dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
@@ -42,7 +42,6 @@ PEERS: Final[dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
     "numpyro": ("numpyro_model", ("pymc_idiomatic.py",), ("jax", "numpyro")),
     "limit": ("limit", ("ours.py",), ()),
 }
-CODE: Final = ("model/**/*.py", "inference/*.py")
 SHIPPED: Final = ("pystan", "httpstan", "numpyro", "jax", "jaxlib")
 LONGEST: Final = 3600.0
 FEWEST_SEEDS: Final = 3
@@ -85,14 +84,14 @@ def load_peer(name: str, overrides: dict[str, int]) -> Any:
 
 def stamp(peer: str, spec: Any, panel: Any, overrides: dict[str, int]) -> dict[str, Any]:
     """Return the hashes of what a row is made from, and the settings of a trial."""
-    from bayes_alliance.spec import spec_hash
+    from bayes_alliance.spec import posterior_hash
 
     module, files, _ = PEERS[peer]
     digest = hashlib.sha256()
     for name in sorted({"common.py", f"{module}.py", *files}):
         digest.update(name.encode() + (FOLDER / name).read_bytes())
-    return {"code_hash": code_hash(*CODE), "peer_hash": digest.hexdigest(),
-            "spec_hash": spec_hash(spec), "data_hash": panel.data_hash, "overrides": overrides}
+    return {"code_hash": code_hash(*SAMPLED), "peer_hash": digest.hexdigest(),
+            "spec_hash": posterior_hash(spec), "data_hash": panel.data_hash, "overrides": overrides}
 
 
 def write_json(path: Path, content: Any) -> None:

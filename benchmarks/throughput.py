@@ -33,7 +33,7 @@ from bayes_alliance.inference import Gate, fit_panel, load_model, package_versio
 from bayes_alliance.inference.many import many
 from bayes_alliance.inference.workers import cores_of_task
 from bayes_alliance.report.machine import write_text
-from bayes_alliance.spec import spec_hash
+from bayes_alliance.spec import posterior_hash
 from benchmarks.provenance import ROOT, code_hash
 
 CODE = ("model/**/*.py", "inference/*.py")
@@ -141,7 +141,7 @@ def main() -> None:
         "speed_up_of_two": {where: round(rate[where, 2] / rate[where, 1], 2)
                             for where in ("processes", "dask")},
         "same_numbers": same, "machine": {"cores": os.cpu_count(), "kind": platform.machine()},
-        "code_hash": code_hash(*CODE), "spec_hash": spec_hash(spec),
+        "code_hash": code_hash(*CODE), "spec_hash": posterior_hash(spec),
         "data_hash": panel.data_hash, "versions": package_versions()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_text(options.out, json.dumps(summary, indent=1) + "\n")

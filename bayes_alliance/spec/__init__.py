@@ -1,7 +1,7 @@
 """Model files: TOML to a frozen, validated specification; priors; hash."""
 
 from bayes_alliance.spec.families import FAMILIES, TRANSFORMS, Family, Transform
-from bayes_alliance.spec.load import parse_model, read_model, spec_hash
+from bayes_alliance.spec.load import parse_model, posterior_hash, read_model, spec_hash
 from bayes_alliance.spec.priors import Priors
 from bayes_alliance.spec.schema import EpisodeSpec, ModelSpec
 from bayes_alliance.spec.shipped import (
@@ -24,6 +24,7 @@ __all__ = [
     "find_dataset",
     "find_model",
     "parse_model",
+    "posterior_hash",
     "read_model",
     "shipped_folder",
     "shipped_models",

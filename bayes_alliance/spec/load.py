@@ -16,7 +16,7 @@ from bayes_alliance.exceptions import Fault, SpecError, did_you_mean
 from bayes_alliance.spec.schema import ModelSpec
 from bayes_alliance.spec.shipped import find_model
 
-__all__ = ["parse_model", "read_model", "spec_hash"]
+__all__ = ["parse_model", "posterior_hash", "read_model", "spec_hash"]
 
 _MAXIMUM_BYTES = 1_000_000
 
@@ -125,5 +125,27 @@ def spec_hash(spec: ModelSpec) -> str:
     str
         SHA-256 of its canonical JSON, 64 hexadecimal digits.
     """
-    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return _hash_of(spec.model_dump(mode="json"))
+
+
+def posterior_hash(spec: ModelSpec) -> str:
+    """Return the hash of the part of a specification that a posterior can depend on.
+
+    Scenarios and settings of forecasts are left out: what lies after the data moves no draw.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Any specification.
+
+    Returns
+    -------
+    str
+        SHA-256 of the canonical JSON of that part, 64 hexadecimal digits.
+    """
+    return _hash_of(spec.model_dump(mode="json", exclude={"forecast", "scenarios"}))
+
+
+def _hash_of(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
