@@ -24,6 +24,7 @@ os.environ.setdefault("PYTENSOR_FLAGS", "cxx=,numba__fastmath=False")
 if TYPE_CHECKING:
     from bayes_alliance.api import (
         Fit,
+        backtest,
         check_data,
         compare,
         fit,
@@ -50,6 +51,7 @@ __all__ = [
     "NotFittedError",
     "SchemaError",
     "SpecError",
+    "backtest",
     "check_data",
     "compare",
     "fit",

@@ -12,8 +12,10 @@ import xarray as xr
 from bayes_alliance.exceptions import Fault
 from bayes_alliance.forecast import (
     AS_NOW,
+    Backtest,
     Forecast,
     ScenarioLike,
+    backtest,
     forecast_months,
     resolve_scenario,
 )
@@ -45,8 +47,8 @@ from bayes_alliance.report import FitShelf, make_report
 from bayes_alliance.spec import find_data_folder, read_model
 from bayes_alliance.tables import check_dataset
 
-__all__ = ["Comparison", "Fit", "check_data", "compare", "fit", "forecast", "load", "read_model",
-           "report", "robustness"]
+__all__ = ["Backtest", "Comparison", "Fit", "backtest", "check_data", "compare", "fit", "forecast",
+           "load", "read_model", "report", "robustness"]
 
 Announce = Callable[[str], None]
 

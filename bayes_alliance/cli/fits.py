@@ -1,4 +1,4 @@
-"""``fit``, ``compare``, ``robustness``, ``forecast`` and ``report``: the commands that sample.
+"""The commands that sample: ``fit``, ``compare``, ``robustness``, ``forecast`` and so on.
 
 Invariant: PyMC is imported inside the commands only; what a command was given is checked before
 anything is drawn; draws that fail the gate are saved before the command says so.
@@ -11,8 +11,8 @@ import typer
 
 from bayes_alliance.cli.console import errors_to_status, print_table, steps
 
-__all__ = ["compare_command", "fit_command", "forecast_command", "report_command",
-           "robustness_command"]
+__all__ = ["backtest_command", "compare_command", "fit_command", "forecast_command",
+           "report_command", "robustness_command"]
 
 Model = Annotated[str, typer.Argument(help="Name of a shipped model, or path of a .toml file.")]
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
@@ -123,6 +123,37 @@ def forecast_command(model: Model, out: Out,
                               chains=chains, announce=shown.announce, report=shown.report)
         write_text(out / "forecast.csv",
                    result.table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        typer.echo(result.sentence)
+
+
+def backtest_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
+                     first: Annotated[str, typer.Option(help="First origin, YYYY-MM.")] = "2012-01",
+                     step: Annotated[int, typer.Option(
+                         min=1, help="Months between origins.")] = 3,
+                     lag: Annotated[int, typer.Option(
+                         min=0, help="Months from the end of fieldwork to publication.")] = 0,
+                     workers: Annotated[int | None, typer.Option(
+                         min=1, help="Processes; as many as cores if not given.")] = None,
+                     cluster: Annotated[str | None, typer.Option(
+                         help="Address of a Dask scheduler, instead of processes.")] = None,
+                     ) -> None:
+    """Forecast from earlier months and score beside simple rules; writes backtest*.csv."""
+    with errors_to_status():
+        from bayes_alliance.api import backtest
+        from bayes_alliance.inference import load_model
+        from bayes_alliance.report import write_backtest
+
+        spec, panel = load_model(model)
+        with steps() as shown:
+            result = backtest(model, first=first, step=step, lag=lag, seed=seed, folder=work,
+                              workers=workers, cluster=cluster,
+                              report=lambda tally: shown.announce(
+                                  f"origins and methods: {tally.finished} of {tally.total}"))
+        write_backtest(result, spec, panel, out)
+        wanted = result.table["method"].isin(["H12", "stacked", "last_value"])
+        print_table(result.table.loc[wanted, ["method", "horizon", "skill", "skill_low",
+                                              "skill_high", "inside90"]],
+                    "CRPS skill over the best simple rule")
         typer.echo(result.sentence)
 
 

@@ -1,8 +1,27 @@
-"""Forecasts of cohesion, its drivers and every indicator, as now and under scenarios."""
+"""Forecasts of cohesion, its drivers and every indicator, under scenarios, scored in backtests."""
 
-from bayes_alliance.forecast.project import Forecast, forecast, forecast_months
-from bayes_alliance.forecast.scenarios import AS_NOW, Scenario, ScenarioLike, resolve_scenario
-from bayes_alliance.spec.schema import ScenarioSpec
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["AS_NOW", "Forecast", "Scenario", "ScenarioLike", "ScenarioSpec", "forecast",
-           "forecast_months", "resolve_scenario"]
+if TYPE_CHECKING:
+    from bayes_alliance.forecast.project import Forecast, forecast, forecast_months
+    from bayes_alliance.forecast.scenarios import (
+        AS_NOW,
+        Scenario,
+        ScenarioLike,
+        resolve_scenario,
+    )
+    from bayes_alliance.forecast.summary import Backtest, backtest
+    from bayes_alliance.spec.schema import ScenarioSpec
+
+__all__ = ["AS_NOW", "Backtest", "Forecast", "Scenario", "ScenarioLike", "ScenarioSpec",
+           "backtest", "forecast", "forecast_months", "resolve_scenario"]
+_LATER = {"Backtest": "summary", "Forecast": "project", "backtest": "summary",
+          "forecast": "project", "forecast_months": "project"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the tables of a backtest are read without a sampler."""
+    if name not in __all__:
+        raise AttributeError(f"module 'bayes_alliance.forecast' has no attribute {name!r}")
+    return getattr(import_module(f"bayes_alliance.forecast.{_LATER.get(name, 'scenarios')}"), name)

@@ -1,22 +1,207 @@
-"""Predictive draws of every indicator in the future months, each in its own unit.
+"""Predictive draws and densities of every indicator after the last month, each in its own unit.
 
 Invariant: every indicator has a random stream of its own, so that what one of them does under a
-scenario never changes another's draws.
+scenario never changes another's draws; items of one poll wave share the wave's error.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import logsumexp
 
 from bayes_alliance import constants as c
 from bayes_alliance.inference import Fit
-from bayes_alliance.model.design import build_design
 from bayes_alliance.model.likelihoods import LIKELIHOODS
-from bayes_alliance.model.predict import Samples, own_unit, row_predictor
-from bayes_alliance.spec import FAMILIES
+from bayes_alliance.model.predict import Samples, own_unit, series_states
+from bayes_alliance.spec import FAMILIES, TRANSFORMS
 
-__all__ = ["project_indicators"]
+__all__ = ["Outlook", "Prediction", "density_of_unit", "model_scale", "pollster",
+           "project_indicators"]
 
-_STREAM = 37
+# Streams of the seed: an indicator's errors and counts, a pollster's wave errors.
+_STREAM, _WAVES = 37, 53
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one indicator's rows will be, given each sample.
+
+    Attributes
+    ----------
+    about : pandas.Series
+        The indicator's line of the codebook.
+    mu, noise : numpy.ndarray, shape (sample, row)
+        Predictor, wave errors included, and noise, on the scale of the family's link.
+    n : float
+        Sample size of the last row that is known; 0 where the family needs none.
+    df : float
+        Degrees of freedom of the family ``student_t``.
+    """
+
+    about: pd.Series
+    mu: np.ndarray
+    noise: np.ndarray
+    n: float
+    df: float
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw values in the indicator's own unit, shape (sample, row)."""
+        n = np.full(self.mu.shape, self.n)
+        y = LIKELIHOODS[self.about["family"]].random(rng, self.mu, self.noise, n, self.df)
+        return own_unit(y, self.about, n if FAMILIES[self.about["family"]].needs_n else 1.0)
+
+    def log_density(self, value: np.ndarray) -> np.ndarray:
+        """Return the log predictive density of a value in its own unit, shape (row,).
+
+        The average over samples of the family's density given each of them. A poll's count has a
+        probability; divided by the width of one answer in percent it is a density too.
+
+        Parameters
+        ----------
+        value : numpy.ndarray, shape (row,)
+        """
+        y = model_scale(value, self.about, self.n)
+        each = LIKELIHOODS[self.about["family"]].log_density(y, self.mu, self.noise, self.n,
+                                                             self.df)
+        return (logsumexp(each, axis=0) - np.log(len(self.mu))
+                + density_of_unit(value, self.about, self.n))
+
+
+def model_scale(value: np.ndarray, about: pd.Series, n: float) -> np.ndarray:
+    """Turn values in an indicator's own unit into the model's; of polls, counts of ``n``."""
+    value = np.asarray(value, dtype=float)
+    if FAMILIES[about["family"]].needs_n:
+        return np.rint(n * value / 100.0)
+    return TRANSFORMS[about["transform"]].apply(value, float(about["transform_shift"]),
+                                                float(about["transform_scale"]))
+
+
+def density_of_unit(value: np.ndarray, about: pd.Series, n: float) -> np.ndarray:
+    """Return what turns a log density on the model's scale into one in the indicator's unit."""
+    value = np.asarray(value, dtype=float)
+    if FAMILIES[about["family"]].needs_n:
+        return np.full(value.shape, np.log(n / 100.0))
+    scale = np.log(float(about["transform_scale"]))
+    steep = {"log": lambda: -np.log(value), "log1p": lambda: -np.log1p(value)}
+    bent = steep.get(about["transform"], lambda: np.zeros(value.shape))
+    return np.asarray(bent() - scale)
+
+
+def pollster(wave: str) -> str:
+    """Return who fields a wave, from its label ``POLLSTER_DATE``."""
+    return wave.rpartition("_")[0]
+
+
+class Outlook:
+    """Predictions of every indicator from one fit, its samples and their states.
+
+    Parameters
+    ----------
+    fit : Fit
+        A full fit; the last month of its panel is the present.
+    samples : Samples
+        Its draws, thinned.
+    states : numpy.ndarray, shape (sample, series, month)
+        The states of the future months.
+    seed : int
+        Of errors and counts.
+    """
+
+    def __init__(self, fit: Fit, samples: Samples, states: np.ndarray, seed: int) -> None:
+        self.fit, self.samples, self.seed = fit, samples, seed
+        self._now = len(fit.panel.time)
+        whole = np.concatenate([series_states(samples), states], axis=2)
+        self._total = np.concatenate(
+            [np.zeros((*whole.shape[:2], 1)), whole.cumsum(axis=2)], axis=2)
+        self._months = pd.period_range(fit.panel.time[0], periods=whole.shape[2], freq="M")
+        self._position = {name: at for at, name in enumerate(samples.labels[c.DIM_INDICATOR])}
+        waves = fit.panel.rows.loc[fit.panel.rows["wave"] != "", "wave"]
+        self._pollsters = sorted({pollster(wave) for wave in waves})
+
+    @property
+    def indicators(self) -> list[str]:
+        """The indicators that have a row, in the model's order."""
+        known = set(self.fit.panel.rows["indicator"])
+        return [name for name in self._position if name in known]
+
+    def predict(self, name: str, first: np.ndarray, last: np.ndarray) -> Prediction:
+        """Predict rows of an indicator.
+
+        Parameters
+        ----------
+        name : str
+        first, last : numpy.ndarray of int, shape (row,)
+            First and last month of each row, counted from the panel's first; rows end after the
+            panel does.
+        """
+        values, about = self.samples.values, self.fit.panel.indicators.loc[name]
+        rows = self.fit.panel.rows[self.fit.panel.rows["indicator"] == name]
+        position = self._position[name]
+        mu = self._fitted(name, first, last)
+        noise = np.repeat(values[c.VAR_NOISE][:, position, None], len(first), axis=1)
+        if about["own_error"]:
+            row = rows.iloc[-1]
+            middle = (row["start_month"] + row["end_month"]) / 2
+            residual = row["y"] - self._fitted(name, np.array([row["start_month"]]),
+                                               np.array([row["end_month"]]))
+            own = self.samples.labels[c.DIM_OWN_ERROR].index(name)
+            ahead = (first + last) / 2 - middle
+            kept = 0.5 ** (ahead / values[c.VAR_OWN_HALF_LIFE][:, own, None])
+            mu = mu + kept * residual
+            noise = noise * np.sqrt(1.0 - kept**2)
+        if not FAMILIES[about["family"]].has_noise:
+            mu = mu + noise * self._rng(_STREAM, position, 1).standard_normal(mu.shape)
+        elif c.VAR_WAVE_SD in values and (rows["wave"] != "").any():
+            who = self._pollsters.index(pollster(rows["wave"].iloc[-1]))
+            ahead = len(self._months) - self._now
+            errors = self._rng(_WAVES, who).standard_normal((ahead, self.samples.size)).T
+            mu = mu + values[c.VAR_WAVE_SD][:, None] * errors[:, last - self._now]
+        return Prediction(about, mu, noise, float(rows["n"].iloc[-1]),
+                          self.fit.spec.priors.student_t_noise_df)
+
+    def draw(self, name: str, prediction: Prediction) -> np.ndarray:
+        """Draw an indicator's values from its own stream, shape (sample, row)."""
+        return prediction.draw(self._rng(_STREAM, self._position[name]))
+
+    def _rng(self, *stream: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *stream])
+
+    def _fitted(self, name: str, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """Return intercept, state, season, covariates and survey mode, shape (sample, row).
+
+        Covariates stay at their last value; a survey goes on in the mode it is in.
+        """
+        values, labels = self.samples.values, self.samples.labels
+        about, position = self.fit.panel.indicators.loc[name], self._position[name]
+        latent = about["latent"]
+        key = c.COHESION if latent == c.COHESION else f"{latent}_{about['member']}"
+        series = self.fit.spec.series.index(key)
+        mean = (self._total[:, series, last + 1] - self._total[:, series, first]) / (
+            last + 1 - first)
+        mu = values[c.VAR_INTERCEPT][:, position, None] + (
+            about["orientation"] * values[c.VAR_LOADING][:, position, None] * mean)
+        if about["season"]:
+            which = labels[c.DIM_SEASONAL].index(name)
+            calendar = self._months[(first + last) // 2].month.to_numpy() - 1
+            mu = mu + values[c.VAR_SEASON][:, which][:, calendar]
+        for covariate in about["covariates"]:
+            which = labels[c.DIM_COVARIATE].index(f"{name}:{covariate}")
+            series_of = self.fit.panel.covariates[covariate].ffill().to_numpy(dtype=float)
+            series_of = np.append(series_of,
+                                  np.repeat(series_of[-1], len(self._months) - self._now))
+            level = np.array([series_of[a:b + 1].mean() for a, b in zip(first, last, strict=True)])
+            mu = mu + values[c.VAR_COVARIATE_EFFECT][:, which, None] * level
+        today = self.fit.panel.time[-1].end_time.date()
+        passed = [mode for date, mode in about["mode_changes"] if date <= today]
+        label = f"{name}:{passed[-1]}" if passed else ""
+        if label in labels.get(c.DIM_OFFSET, []):
+            offset = values[c.VAR_MODE_OFFSET][:, labels[c.DIM_OFFSET].index(label), None]
+            changed = [date for date, _ in about["mode_changes"] if date <= today][-1]
+            begun = np.array([self._months[at].start_time.date() >= changed.replace(day=1)
+                              for at in first])
+            mu = mu + offset * begun
+        return mu
 
 
 def project_indicators(fit: Fit, samples: Samples, states: np.ndarray, future: pd.PeriodIndex,
@@ -41,70 +226,7 @@ def project_indicators(fit: Fit, samples: Samples, states: np.ndarray, future: p
     dict of str to numpy.ndarray, shape (sample, month)
         Polls are drawn as if fielded in each month, with the sample size of their last row.
     """
-    values, panel = samples.values, fit.panel
-    series = {name: position for position, name in enumerate(fit.spec.series)}
-    residuals = _last_residuals(fit, samples)
-    result = {}
-    for position, name in enumerate(samples.labels[c.DIM_INDICATOR]):
-        rng = np.random.default_rng([seed, _STREAM, position])
-        about = panel.indicators.loc[name]
-        latent = about["latent"]
-        key = c.COHESION if latent == c.COHESION else f"{latent}_{about['member']}"
-        mu = (values[c.VAR_INTERCEPT][:, position, None] + about["orientation"]
-              * values[c.VAR_LOADING][:, position, None] * states[:, series[key]])
-        mu = mu + _nuisance(fit, samples, name, future, rng)
-        noise = np.repeat(values[c.VAR_NOISE][:, position, None], len(future), axis=1)
-        if name in residuals:
-            last, half_life, gap = residuals[name]
-            ahead = gap + np.arange(1, len(future) + 1)
-            kept = np.exp(-np.log(2.0) * ahead / half_life[:, None])
-            mu = mu + kept * last[:, None]
-            noise = noise * np.sqrt(1.0 - kept**2)
-        rows = panel.rows[panel.rows["indicator"] == name]
-        n = np.full(mu.shape, float(rows["n"].iloc[-1]))
-        y = LIKELIHOODS[about["family"]].random(rng, mu, noise, n,
-                                                fit.spec.priors.student_t_noise_df)
-        result[name] = own_unit(y, about, n if FAMILIES[about["family"]].needs_n else 1.0)
-    return result
-
-
-def _last_residuals(fit: Fit, samples: Samples) -> dict[str, tuple[np.ndarray, np.ndarray, float]]:
-    """Return the last own error of every monthly series, its half-life and its age in months."""
-    if c.VAR_OWN_HALF_LIFE not in samples.values:
-        return {}
-    design = build_design(fit.spec, fit.panel, fit.hypothesis)
-    residual = design.data["y"] - row_predictor(samples, design)
-    found = {}
-    for position, name in enumerate(samples.labels[c.DIM_OWN_ERROR]):
-        at = int(np.flatnonzero(design.rows["indicator"].to_numpy() == name)[-1])
-        row = design.rows.iloc[at]
-        age = len(fit.panel.time) - 1 - (row["start_month"] + row["end_month"]) / 2
-        found[name] = (residual[:, at], samples.values[c.VAR_OWN_HALF_LIFE][:, position],
-                       float(age))
-    return found
-
-
-def _nuisance(fit: Fit, samples: Samples, name: str, future: pd.PeriodIndex,
-              rng: np.random.Generator) -> np.ndarray:
-    """Return season, covariates at their last value, last survey mode and new wave errors."""
-    values, labels = samples.values, samples.labels
-    about = fit.panel.indicators.loc[name]
-    total = np.zeros((samples.size, len(future)))
-    if about["season"]:
-        which = labels[c.DIM_SEASONAL].index(name)
-        total += values[c.VAR_SEASON][:, which][:, [month.month - 1 for month in future]]
-    for covariate in about["covariates"]:
-        which = labels[c.DIM_COVARIATE].index(f"{name}:{covariate}")
-        last = float(fit.panel.covariates[covariate].dropna().iloc[-1])
-        total += values[c.VAR_COVARIATE_EFFECT][:, which, None] * last
-    if about["mode_changes"]:
-        label = f"{name}:{about['mode_changes'][-1][1]}"
-        if label in labels.get(c.DIM_OFFSET, []):
-            total += values[c.VAR_MODE_OFFSET][:, labels[c.DIM_OFFSET].index(label), None]
-    rows = fit.panel.rows[fit.panel.rows["indicator"] == name]
-    if not FAMILIES[about["family"]].has_noise:
-        which = labels[c.DIM_INDICATOR].index(name)
-        total += values[c.VAR_NOISE][:, which, None] * rng.standard_normal(total.shape)
-    elif c.VAR_WAVE_SD in values and (rows["wave"] != "").any():
-        total += values[c.VAR_WAVE_SD][:, None] * rng.standard_normal(total.shape)
-    return total
+    outlook = Outlook(fit, samples, states, seed)
+    months = len(fit.panel.time) + np.arange(len(future))
+    return {name: outlook.draw(name, outlook.predict(name, months, months))
+            for name in outlook.indicators}

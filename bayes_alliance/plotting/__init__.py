@@ -1,5 +1,11 @@
 """Figures: each function takes a computed result and returns a matplotlib figure."""
 
+from bayes_alliance.plotting.backtest import (
+    plot_hindsight,
+    plot_past_coverage,
+    plot_pit,
+    plot_skill,
+)
 from bayes_alliance.plotting.calibration import plot_calibration
 from bayes_alliance.plotting.checks import plot_predictive, plot_prior_posterior
 from bayes_alliance.plotting.coverage import plot_coverage
@@ -21,9 +27,13 @@ __all__ = [
     "plot_evidence",
     "plot_fan",
     "plot_fans",
+    "plot_hindsight",
+    "plot_past_coverage",
+    "plot_pit",
     "plot_predictive",
     "plot_prior_posterior",
     "plot_ranks",
+    "plot_skill",
     "plot_states",
     "plot_verdicts",
 ]

@@ -8,13 +8,20 @@ from bayes_alliance.report.machine import FILES, write_machine_files
 from bayes_alliance.report.page import write_report
 
 if TYPE_CHECKING:
-    from bayes_alliance.report.grid import read_grid, write_grid
+    from bayes_alliance.report.beside import (
+        read_backtest,
+        read_grid,
+        write_backtest,
+        write_grid,
+    )
     from bayes_alliance.report.job import FitShelf, make_report, run_main_job
 
 __all__ = ["FILES", "CheckSummary", "FitShelf", "FitSummary", "ReportInputs", "make_report",
-           "read_grid", "run_main_job", "write_grid", "write_machine_files", "write_report"]
-_LATER = {"FitShelf": "job", "make_report": "job", "run_main_job": "job", "read_grid": "grid",
-          "write_grid": "grid"}
+           "read_backtest", "read_grid", "run_main_job", "write_backtest", "write_grid",
+           "write_machine_files", "write_report"]
+_LATER = {"FitShelf": "job", "make_report": "job", "run_main_job": "job",
+          "read_backtest": "beside", "read_grid": "beside", "write_backtest": "beside",
+          "write_grid": "beside"}
 
 
 def __getattr__(name: str) -> Any:

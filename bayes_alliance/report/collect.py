@@ -32,7 +32,7 @@ from bayes_alliance.hypotheses import (
 )
 from bayes_alliance.hypotheses.windows import ENDS
 from bayes_alliance.inference import FULL_GATE, LEAVE_OUT_GATE, Fit, Gate
-from bayes_alliance.report.inputs import CheckSummary, FitSummary, ReportInputs
+from bayes_alliance.report.inputs import BacktestTables, CheckSummary, FitSummary, ReportInputs
 
 __all__ = ["collect", "monthly_bands", "monthly_gaps"]
 
@@ -42,7 +42,8 @@ _LEVELS: Final = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95
 def collect(full: Fit, reference: Fit, without: dict[str, Fit],
             ends: dict[str, tuple[Fit, Fit]], prior: Fit, *, seed: int,
             sources: pd.DataFrame | None = None,
-            grid: pd.DataFrame | None = None) -> ReportInputs:
+            grid: pd.DataFrame | None = None,
+            backtest: list[pd.DataFrame] | None = None) -> ReportInputs:
     """Compute every result of the report from its fits.
 
     Parameters
@@ -61,6 +62,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         The dataset's table of sources.
     grid : pandas.DataFrame, optional
         Table of the robustness grid.
+    backtest : list of pandas.DataFrame, optional
+        Tables of the backtest, in the order of :class:`BacktestTables`.
 
     Returns
     -------
@@ -90,6 +93,7 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         provenance=full.provenance,
         sources=sources if sources is not None else pd.DataFrame(),
         grid=grid if grid is not None else pd.DataFrame(),
+        backtest=None if backtest is None else BacktestTables(*backtest),
         sizes=effect_sizes(full).table, swings=rank_swings(full).table)
 
 

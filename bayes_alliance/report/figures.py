@@ -19,6 +19,7 @@ from bayes_alliance import constants as c
 from bayes_alliance import plotting
 from bayes_alliance.plotting.style import country
 from bayes_alliance.report import wording
+from bayes_alliance.report.backtests import backtest_figures
 from bayes_alliance.report.inputs import ReportInputs
 
 __all__ = ["Picture", "encode", "pictures"]
@@ -83,6 +84,7 @@ def pictures(inputs: ReportInputs) -> dict[str, Picture]:
     if not inputs.full.table.empty:
         drawn["diagnostics"] = (lambda width: plotting.plot_diagnostics(
             inputs.full.table, inputs.full.gate, width=width), _diagnostics_alt(inputs))
+    drawn |= backtest_figures(inputs, _past(inputs), _units(inputs))
     return {name: _picture(draw, alt) for name, (draw, alt) in drawn.items()}
 
 

@@ -5,7 +5,7 @@ them; the page needs neither a fit nor the libraries that made it.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -70,6 +70,21 @@ class CheckSummary:
     text: str
 
 
+class BacktestTables(NamedTuple):
+    """Tables of :class:`bayes_alliance.forecast.Backtest`: skill, scores by indicator, and so on.
+
+    Attributes
+    ----------
+    skill, indicators, pit, weights, paths : pandas.DataFrame
+    """
+
+    skill: pd.DataFrame
+    indicators: pd.DataFrame
+    pit: pd.DataFrame
+    weights: pd.DataFrame
+    paths: pd.DataFrame
+
+
 @dataclass(frozen=True)
 class ReportInputs:
     """Results of the main job.
@@ -116,6 +131,8 @@ class ReportInputs:
     grid : pandas.DataFrame
         ``specification``, ``group``, ``episode``, ``hypothesis``, ``verdict``, ``converged`` of
         the robustness grid; empty where it has not been run.
+    backtest : BacktestTables, optional
+        Of forecasts from earlier months; None where it has not been run.
     sizes, swings : pandas.DataFrame
         Tables of :func:`bayes_alliance.hypotheses.effect_sizes` and of
         :func:`bayes_alliance.hypotheses.rank_swings`; empty where they were not computed.
@@ -139,6 +156,7 @@ class ReportInputs:
     provenance: dict[str, Any]
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     grid: pd.DataFrame = field(default_factory=pd.DataFrame)
+    backtest: BacktestTables | None = None
     sizes: pd.DataFrame = field(default_factory=pd.DataFrame)
     swings: pd.DataFrame = field(default_factory=pd.DataFrame)
 

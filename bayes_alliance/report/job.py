@@ -22,8 +22,8 @@ from bayes_alliance.inference import (
     package_versions,
     require_passed,
 )
+from bayes_alliance.report.beside import read_backtest, read_grid
 from bayes_alliance.report.collect import collect
-from bayes_alliance.report.grid import read_grid
 from bayes_alliance.report.inputs import ReportInputs
 from bayes_alliance.report.machine import write_machine_files
 from bayes_alliance.report.page import write_report
@@ -46,8 +46,8 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
     model : str or pathlib.Path
         Name of a shipped model, or path of a model file.
     out : str or pathlib.Path
-        Folder for ``index.html`` and the machine-readable files. A robustness grid that lies
-        there already, of this model file and these data, is taken up.
+        Folder for ``index.html`` and the machine-readable files. A robustness grid and a
+        backtest that lie there already, of this model file and these data, are taken up.
     seed : int
         Seed of every draw.
     announce : callable, optional
@@ -75,7 +75,8 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
     target = Path(out)
     target.mkdir(parents=True, exist_ok=True)
     grid = read_grid(target, spec, panel)
-    inputs = run_main_job(spec, panel, work, seed, announce, report, tables.sources, grid)
+    past = read_backtest(target, spec, panel)
+    inputs = run_main_job(spec, panel, work, seed, announce, report, tables.sources, grid, past)
     if announce is not None:
         announce("drawing and writing the report")
     write_machine_files(inputs, target)
@@ -85,7 +86,8 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
 def run_main_job(spec: ModelSpec, panel: Panel, work: str | Path | None, seed: int,
                  announce: Announce | None = None, report: Report | None = None,
                  sources: pd.DataFrame | None = None,
-                 grid: pd.DataFrame | None = None) -> ReportInputs:
+                 grid: pd.DataFrame | None = None,
+                 backtest: list[pd.DataFrame] | None = None) -> ReportInputs:
     """Run every fit and every comparison of the report; see :func:`make_report`."""
     fits = FitShelf(spec, panel, seed, work, announce=announce, report=report)
     full = fits.obtain("H12")
@@ -95,7 +97,8 @@ def run_main_job(spec: ModelSpec, panel: Panel, work: str | Path | None, seed: i
     if announce is not None:
         announce("drawing from the prior")
     prior = prior_fit(spec, panel, seed=seed)
-    return collect(full, reference, without, ends, prior, seed=seed, sources=sources, grid=grid)
+    return collect(full, reference, without, ends, prior, seed=seed, sources=sources, grid=grid,
+                   backtest=backtest)
 
 
 class FitShelf:

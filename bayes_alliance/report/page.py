@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bayes_alliance import constants as c
 from bayes_alliance.plotting.style import country
 from bayes_alliance.report import details, summary, wording
+from bayes_alliance.report.backtests import backtest_section
 from bayes_alliance.report.figures import pictures
 from bayes_alliance.report.inputs import ReportInputs
 from bayes_alliance.report.machine import FILES, write_text
@@ -57,7 +58,8 @@ def render(results: ReportInputs) -> str:
     return environment.get_template("page.html.j2").render(
         spec=results.spec, panel=results.panel, screen=screen, tables=tables,
         figures=pictures(results), fits=results.fits, full=results.full,
-        provenance=results.provenance, forecast_sentence=results.forecast_sentence,
+        backtest=backtest_section(results), provenance=results.provenance,
+        forecast_sentence=results.forecast_sentence,
         last_month=str(results.panel.time[-1]), checks=(results.prior_check,
                                                         results.posterior_check),
         grid_size=_specifications(results), grid_apart=_specifications(results, converged=False),

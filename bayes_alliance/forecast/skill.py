@@ -1,0 +1,208 @@
+"""Skill, coverage and PIT of a backtest, with intervals from blocks of origins.
+
+Invariant: an indicator counts as much as any other, whatever its unit and however many rows it
+has; neighbouring origins, whose errors are one error, are drawn together.
+
+References
+----------
+Gneiting and Raftery 2007, JASA 102(477), for skill; Politis and Romano 1992, in Exploring the
+Limits of Bootstrap, for circular blocks.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["DEFAULT", "STACKED", "Sums", "by_indicator", "combination_helps", "histogram",
+           "skill_table", "told"]
+
+# What forecasts where nothing else is asked for, and what may take its place.
+DEFAULT: Final = "H12"
+STACKED: Final = "stacked"
+_JUDGED: Final = (6, 12)
+
+# The unit of an indicator's scores: what this rule gets on the same rows.
+_UNIT: Final = "last_value"
+_BOOTSTRAPS: Final = 1000
+_INTERVAL: Final = (0.05, 0.95)
+_BINS: Final = 10
+
+
+class Sums:
+    """Sums of a score by method, origin, indicator and horizon.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        ``method``, ``origin``, ``indicator``, ``horizon`` and the column; the same rows for every
+        method.
+    column : str
+    """
+
+    def __init__(self, scores: pd.DataFrame, column: str) -> None:
+        self.methods, self.origins, self.indicators, self.horizons = (
+            list(dict.fromkeys(scores[name]))
+            for name in ("method", "origin", "indicator", "horizon"))
+        self.horizons.sort()
+        self.origins.sort()
+        codes = [pd.Categorical(scores[name], categories=known).codes
+                 for name, known in (("method", self.methods), ("origin", self.origins),
+                                     ("indicator", self.indicators), ("horizon", self.horizons))]
+        shape = tuple(len(known) for known in (self.methods, self.origins, self.indicators,
+                                               self.horizons))
+        self.total, self.count = np.zeros(shape), np.zeros(shape)
+        np.add.at(self.total, tuple(codes), scores[column].to_numpy(dtype=float))
+        np.add.at(self.count, tuple(codes), 1.0)
+
+    def resampled(self, block: int, rng: np.random.Generator) -> np.ndarray:
+        """Return how often each origin is drawn, in circular blocks, shape (origin,)."""
+        number = len(self.origins)
+        starts = rng.integers(number, size=-(-number // block))
+        drawn = (starts[:, None] + np.arange(block)).ravel()[:number] % number
+        return np.bincount(drawn, minlength=number).astype(float)
+
+    def means(self, often: np.ndarray | None = None) -> np.ndarray:
+        """Return the mean by method, indicator and horizon; missing where there is no row."""
+        weight = np.ones(len(self.origins)) if often is None else often
+        total = np.einsum("o,moih->mih", weight, self.total)
+        count = np.einsum("o,moih->mih", weight, self.count)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / count)
+
+    def shares(self, often: np.ndarray | None = None) -> np.ndarray:
+        """Return the mean over all rows by method and horizon."""
+        weight = np.ones(len(self.origins)) if often is None else often
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.einsum("o,moih->mh", weight, self.total)
+                              / np.einsum("o,moih->mh", weight, self.count))
+
+
+def skill_table(scores: pd.DataFrame, rules: list[str], hypotheses: list[str],
+                block: int, seed: int = 1) -> pd.DataFrame:
+    """Return scores, skill and coverage of every method at every horizon.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Of all methods on the same rows.
+    rules : list of str
+        The simple rules; skill is over the best of them at that horizon.
+    hypotheses : list of str
+        What else is no combination.
+    block : int
+        Origins in a block.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``method``, ``kind`` (hypothesis, combination, rule), ``horizon``, ``rows``, ``crps``
+        (mean over indicators, each in units of what the last value gets), ``best_rule``,
+        ``skill`` with ``skill_low``, ``skill_high`` (90% interval), ``gain`` (skill over H12, the
+        default) with low and high, ``log_score`` (mean over indicators, less the best rule's by
+        it), ``inside50`` and ``inside90`` with low and high, ``origins``, ``missed`` (origins at
+        which the method's fit missed its gate).
+    """
+    crps, log_score = Sums(scores, "crps"), Sums(scores, "log_score")
+    inside = {name: Sums(scores, name) for name in ("inside50", "inside90")}
+    chosen = [crps.methods.index(name) for name in rules]
+    unit = crps.means()[crps.methods.index(_UNIT)][None]
+    relative = _relative(crps.means(), unit)
+    best = np.asarray(chosen)[relative[chosen].argmin(axis=0)]
+    usual = np.full(len(crps.horizons), crps.methods.index(DEFAULT))
+    skill, gain = _skill(relative, best), _skill(relative, usual)
+    rng = np.random.default_rng(seed)
+    drawn_skill, drawn_gain = [], []
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in inside}
+    for _ in range(_BOOTSTRAPS):
+        often = crps.resampled(block, rng)
+        again = _relative(crps.means(often), unit)
+        drawn_skill.append(_skill(again, best))
+        drawn_gain.append(_skill(again, usual))
+        for name, sums in inside.items():
+            drawn[name].append(sums.shares(often))
+    low, high = np.nanquantile(drawn_skill, _INTERVAL, axis=0)
+    gains = np.nanquantile(drawn_gain, _INTERVAL, axis=0)
+    bands = {name: np.nanquantile(found, _INTERVAL, axis=0) for name, found in drawn.items()}
+    missed = scores[~scores["converged"].astype(bool)].groupby("method")["origin"].nunique()
+    logs = np.nanmean(log_score.means(), axis=1)
+    rule_logs = logs[chosen].max(axis=0)
+    rows: list[dict[str, Any]] = []
+    for m, method in enumerate(crps.methods):
+        for h, horizon in enumerate(crps.horizons):
+            kind = ("rule" if method in rules else
+                    "hypothesis" if method in hypotheses else "combination")
+            row = {"method": method, "kind": kind, "horizon": int(horizon),
+                   "rows": int(crps.count[m, :, :, h].sum()), "crps": relative[m, h],
+                   "best_rule": crps.methods[best[h]], "skill": skill[m, h],
+                   "skill_low": low[m, h], "skill_high": high[m, h], "gain": gain[m, h],
+                   "gain_low": gains[0][m, h], "gain_high": gains[1][m, h],
+                   "log_score": logs[m, h] - rule_logs[h]}
+            for name, sums in inside.items():
+                row |= {name: sums.shares()[m, h], f"{name}_low": bands[name][0][m, h],
+                        f"{name}_high": bands[name][1][m, h]}
+            row |= {"origins": len(crps.origins), "missed": int(missed.get(method, 0))}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _relative(mean: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Return the mean over indicators of scores in units of the last value's."""
+    return np.asarray(np.nanmean(mean / unit, axis=1))
+
+
+def _skill(relative: np.ndarray, best: np.ndarray) -> np.ndarray:
+    return np.asarray(1.0 - relative / relative[best, np.arange(relative.shape[1])])
+
+
+def by_indicator(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean scores of every method on every indicator at every horizon."""
+    columns = ["crps", "log_score", "interval50", "interval90", "inside50", "inside90"]
+    found = scores.groupby(["method", "indicator", "horizon"], sort=False)
+    return found[columns].mean().assign(rows=found.size()).reset_index()
+
+
+def histogram(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return how many PIT values of every method and horizon lie in each tenth."""
+    tenth = np.minimum((scores["pit"].to_numpy() * _BINS).astype(int), _BINS - 1)
+    found = scores.assign(tenth=tenth).groupby(["method", "horizon", "tenth"]).size()
+    whole = found.unstack(fill_value=0).reindex(columns=range(_BINS), fill_value=0)
+    return whole.stack().rename("rows").reset_index()
+
+
+def combination_helps(table: pd.DataFrame) -> bool:
+    """Say whether stacking earns its place as the default forecast.
+
+    It does where its gain over H12 is above zero in nineteen of twenty bootstraps at both six and
+    twelve months.
+    """
+    part = table[(table["method"] == STACKED) & table["horizon"].isin(_JUDGED)]
+    return bool(len(part) == len(_JUDGED) and (part["gain_low"] > 0.0).all())
+
+
+def told(table: pd.DataFrame) -> str:
+    """Say whether the forecasts beat simple rules, and whether their intervals hold.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        See :func:`bayes_alliance.forecast.skill.skill_table`.
+    """
+    own = table[table["method"] == DEFAULT]
+    pieces = [f"{100 * row.skill:+.0f}% ({100 * row.skill_low:+.0f} to "
+              f"{100 * row.skill_high:+.0f}) up to {row.horizon}" for row in own.itertuples()]
+    apart = own[(own["inside90_low"] > 0.9) | (own["inside90_high"] < 0.9)]
+    held = ("90% intervals hold what they promise at every horizon" if apart.empty else
+            "90% intervals do not hold what they promise up to " + ", ".join(
+                f"{row.horizon} months ({100 * row.inside90:.0f}% inside)"
+                for row in apart.itertuples()))
+    best = table[table["kind"] == "hypothesis"].groupby("method")["crps"].mean().idxmin()
+    missed = table.drop_duplicates("method")["missed"].sum()
+    return (f"CRPS skill of {DEFAULT} over the best simple rule, by months ahead: "
+            f"{'; '.join(pieces)} (90% intervals over blocks of origins). Its {held}. Of the "
+            f"hypotheses {best} forecasts best on average; stacking them "
+            f"{'gains' if combination_helps(table) else 'does not reliably gain'} over "
+            f"{DEFAULT}. {table['origins'].iloc[0]} origins; fits that missed their gate: "
+            f"{missed}.")

@@ -1,0 +1,110 @@
+"""The backtest's tables and figures for the page.
+
+Invariant: a cell is text; which methods are drawn follows from the tables, never from what they
+say.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bayes_alliance import plotting
+from bayes_alliance.forecast.skill import DEFAULT, STACKED, told
+from bayes_alliance.plotting.style import readable
+from bayes_alliance.report import wording
+from bayes_alliance.report.inputs import BacktestTables, ReportInputs
+
+__all__ = ["backtest_figures", "backtest_section"]
+
+_SHOWN: Final = 4
+Draw = Callable[[float], Figure]
+
+
+def backtest_section(inputs: ReportInputs) -> dict[str, Any]:
+    """Return sentence and rows of the backtest's tables; empty where it has not been run."""
+    found = inputs.backtest
+    if found is None:
+        return {}
+    horizons = sorted(int(one) for one in found.skill["horizon"].unique())
+    return {"sentence": told(found.skill), "default": DEFAULT,
+            "origins": int(found.skill["origins"].iloc[0]), "horizons": _spans(horizons),
+            "skill": [_method(part, str(name), horizons)
+                      for name, part in found.skill.groupby("method", sort=False)],
+            "best": [readable(found.skill.set_index("horizon").at[h, "best_rule"].iloc[0])
+                     for h in horizons],
+            "indicators": _by_indicator(found, inputs, horizons),
+            "weights": _weights(found.weights)}
+
+
+def _spans(horizons: list[int]) -> list[str]:
+    before = [0, *horizons[:-1]]
+    return [str(h) if h == b + 1 else wording.span(str(b + 1), str(h))
+            for b, h in zip(before, horizons, strict=True)]
+
+
+def _method(part: pd.DataFrame, name: str, horizons: list[int]) -> dict[str, Any]:
+    rows = part.set_index("horizon").loc[horizons]
+    kind = str(rows["kind"].iloc[0])
+    return {"method": name if kind == "hypothesis" else readable(name), "kind": kind,
+            "cells": [{"skill": wording.percent(row.skill),
+                       "interval": wording.interval(wording.percent(row.skill_low, unit=False),
+                                                    wording.percent(row.skill_high, unit=False)),
+                       "inside": wording.percent(row.inside90)} for row in rows.itertuples()]}
+
+
+def _by_indicator(found: BacktestTables, inputs: ReportInputs,
+                  horizons: list[int]) -> list[dict[str, Any]]:
+    """Return the default's CRPS of each indicator as a share of the best rule's there."""
+    crps = found.indicators.set_index(["indicator", "horizon", "method"])["crps"].unstack()
+    rules = crps[_of_kind(found.skill, "rule")]
+    ratio = (crps[DEFAULT] / rules.min(axis=1)).unstack()
+    return [{"indicator": name, "latent": inputs.panel.indicators.at[name, "latent"],
+             "cells": [wording.number(ratio.at[name, h]) if h in ratio
+                       and np.isfinite(ratio.at[name, h]) else "" for h in horizons]}
+            for name in inputs.panel.indicators.index if name in ratio.index]
+
+
+def _of_kind(skill: pd.DataFrame, kind: str) -> list[str]:
+    return list(dict.fromkeys(skill.loc[skill["kind"] == kind, "method"]))
+
+
+def _weights(weights: pd.DataFrame) -> list[dict[str, str]]:
+    last = weights[weights["origin"] == weights["origin"].max()]
+    return [{"method": str(row.method), "weight": wording.percent(row.weight)}
+            for row in last.itertuples()]
+
+
+def backtest_figures(inputs: ReportInputs, past: pd.DataFrame,
+                     units: dict[str, str]) -> dict[str, tuple[Draw, str]]:
+    """Return how each figure is drawn, with its alternative text; empty without a backtest."""
+    found = inputs.backtest
+    if found is None:
+        return {}
+    skill = found.skill
+    shown = [DEFAULT, STACKED, *_of_kind(skill, "rule")]
+    counts = found.paths["indicator"].value_counts()
+    observed = [name for name in inputs.panel.indicators.index
+                if inputs.panel.indicators.at[name, "latent"] == "cohesion" and name in counts]
+    fans = sorted(observed, key=lambda name: -int((inputs.panel.rows["indicator"] == name).sum()
+                                                  if inputs.panel.indicators.at[name, "kind"]
+                                                  == "opinion" else 0))[:_SHOWN]
+    own = skill[skill["method"] == DEFAULT]
+    words = ", ".join(f"{100 * row.inside90:.0f}% up to {row.horizon} months"
+                      for row in own.itertuples())
+    skills = ", ".join(f"{100 * row.skill:+.0f}% up to {row.horizon} months"
+                       for row in own.itertuples())
+    return {
+        "skill": (lambda width: plotting.plot_skill(skill, shown, width=width),
+                  f"Points with intervals: CRPS skill over the best simple rule. {DEFAULT}: "
+                  f"{skills}."),
+        "past_coverage": (lambda width: plotting.plot_past_coverage(skill, DEFAULT, width=width),
+                          f"Share of values inside the 50 and 90% intervals. Inside 90%: {words}."),
+        "pit": (lambda width: plotting.plot_pit(found.pit, DEFAULT, width=width),
+                f"Histograms of PIT values of {DEFAULT} for each horizon."),
+        "hindsight": (lambda width: plotting.plot_hindsight(
+            found.paths, past, fans, units=units, width=width),
+            f"Forecasts from the ends of some years as bars, with what came as points, for "
+            f"{', '.join(readable(name) for name in fans)}.")}

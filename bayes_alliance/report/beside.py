@@ -1,0 +1,113 @@
+"""Results beside a report: written by commands of their own, taken up by the report.
+
+Invariant: a result of another model file or other data than the report's is never shown; the
+report then says that it has not been computed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.forecast.summary import Backtest
+from bayes_alliance.hypotheses import Robustness
+from bayes_alliance.report.machine import write_text
+from bayes_alliance.spec import ModelSpec, posterior_hash, spec_hash
+from bayes_alliance.tables import Panel
+
+__all__ = ["BACKTEST_FILES", "GRID_FILE", "read_backtest", "read_grid", "write_backtest",
+           "write_grid"]
+
+GRID_FILE: Final = "robustness.csv"
+BACKTEST_FILES: Final = ("backtest.csv", "backtest_indicators.csv", "backtest_pit.csv",
+                         "backtest_weights.csv", "backtest_paths.csv")
+_HASHES: Final = ("spec_hash", "data_hash")
+_GRID: Final = ("specification", "group", "episode", "hypothesis", "verdict", "converged")
+_BACKTEST: Final = (
+    ("method", "kind", "horizon", "skill", "skill_low", "skill_high", "gain_low", "inside90",
+     "origins"),
+    ("method", "indicator", "horizon", "crps", "rows"), ("method", "horizon", "tenth", "rows"),
+    ("origin", "method", "weight"),
+    ("origin", "indicator", "time", "value", "q05", "q25", "q50", "q75", "q95"))
+
+
+def write_grid(found: Robustness, spec: ModelSpec, panel: Panel, out: str | Path) -> Path:
+    """Write the grid's table with the hashes of what it was made from.
+
+    Parameters
+    ----------
+    found : Robustness
+    spec, panel : ModelSpec, Panel
+        What was fitted.
+    out : str or pathlib.Path
+        Folder; made if it does not exist.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, replaced whole.
+    """
+    return _write(found.table, GRID_FILE, posterior_hash(spec), panel, out)
+
+
+def read_grid(folder: str | Path, spec: ModelSpec, panel: Panel) -> pd.DataFrame | None:
+    """Return a grid's table if there is one of this model file and these data, else None.
+
+    Raises
+    ------
+    SchemaError
+        If the file lacks a column.
+    """
+    return _read(Path(folder) / GRID_FILE, _GRID, posterior_hash(spec), panel)
+
+
+def write_backtest(found: Backtest, spec: ModelSpec, panel: Panel, out: str | Path) -> Path:
+    """Write a backtest's tables, all but the single scores; see :func:`write_grid`.
+
+    Returns
+    -------
+    pathlib.Path
+        The file of skill and coverage.
+    """
+    tables = (found.table, found.by_indicator, found.pit, found.weights,
+              found.paths([str(month) for month in panel.time]))
+    paths = [_write(table, name, spec_hash(spec), panel, out)
+             for name, table in zip(BACKTEST_FILES, tables, strict=True)]
+    return paths[0]
+
+
+def read_backtest(folder: str | Path, spec: ModelSpec, panel: Panel) -> list[pd.DataFrame] | None:
+    """Return a backtest's tables in the order of ``BACKTEST_FILES``, None unless all are there.
+
+    Raises
+    ------
+    SchemaError
+        If a file lacks a column.
+    """
+    found = [_read(Path(folder) / name, needed, spec_hash(spec), panel)
+             for name, needed in zip(BACKTEST_FILES, _BACKTEST, strict=True)]
+    kept = [table for table in found if table is not None]
+    return kept if len(kept) == len(found) else None
+
+
+def _write(table: pd.DataFrame, name: str, mark: str, panel: Panel, out: str | Path) -> Path:
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = table.assign(spec_hash=mark, data_hash=panel.data_hash).to_csv(
+        index=False, float_format="%.6g", lineterminator="\n")
+    write_text(folder / name, text)
+    return folder / name
+
+
+def _read(path: Path, needed: Sequence[str], mark: str, panel: Panel) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    wanted = (*needed, *_HASHES)
+    lacking = [name for name in wanted if name not in table]
+    if lacking:
+        raise SchemaError(f"{path} lacks {', '.join(lacking)} (needed: {', '.join(wanted)})")
+    same = ((table["spec_hash"] == mark) & (table["data_hash"] == panel.data_hash)).all()
+    return table.drop(columns=list(_HASHES)) if same else None

@@ -1,0 +1,170 @@
+"""Scores by hand and by the library; skill, combination and coverage on made-up scores."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scoringrules as sr
+from scipy import stats
+
+from bayes_alliance.forecast.combination import combine, stacking_weights
+from bayes_alliance.forecast.scores import score, score_ensemble
+from bayes_alliance.forecast.skill import by_indicator, combination_helps, histogram, skill_table
+
+SEED = 3
+
+
+def scored(draws, value):
+    draws, value = np.asarray(draws, dtype=float), np.asarray(value, dtype=float)
+    return score(draws, value, np.zeros(len(value)), np.random.default_rng(SEED))
+
+
+def test_two_draws_are_scored_as_by_hand():
+    # |0-1|/2 + |4-1|/2 less half the mean distance of pairs, 4 * 2 / 4 / 2 = 1.
+    found = scored([[0.0], [4.0]], [1.0])
+    assert found["crps"][0] == pytest.approx(0.5 * 1 + 0.5 * 3 - 1.0)
+    # Central half: quantiles 1 and 3 of a straight line from 0 to 4; the value is its lower end.
+    assert found["interval50"][0] == pytest.approx(2.0)
+    assert found["inside50"][0] == 1.0
+    # 90%: 0.2 to 3.8.
+    assert found["interval90"][0] == pytest.approx(3.6)
+    assert found["pit"][0] == 0.5
+
+
+def test_a_miss_costs_two_over_alpha_times_its_distance():
+    found = scored([[0.0], [4.0]], [5.0])
+    assert found["interval50"][0] == pytest.approx(2.0 + 2 / 0.5 * 2.0)
+    assert found["interval90"][0] == pytest.approx(3.6 + 2 / 0.1 * 1.2)
+    assert found["inside90"][0] == 0.0
+
+
+def test_many_normal_draws_agree_with_the_normals_own_crps():
+    draws = np.asarray(stats.norm.ppf((np.arange(4000) + 0.5) / 4000))[:, None] * 2.0 + 1.0
+    for value in (-3.0, 1.0, 2.5):
+        assert scored(draws, [value])["crps"][0] == pytest.approx(
+            float(sr.crps_normal(value, 1.0, 2.0)), abs=2e-3)
+
+
+def test_points_that_equal_a_count_share_the_pit_at_random():
+    draws = np.repeat([[1.0], [2.0]], 500, axis=0)
+    value = np.full(4000, 2.0)
+    pit = score(np.repeat(draws, 4000, axis=1), value, np.zeros(4000),
+                np.random.default_rng(SEED))["pit"]
+    assert pit.min() >= 0.5
+    # Uniform from 0.5 to 1: mean 0.75 with sd 0.0023; five of them, false alarm 6e-7.
+    assert abs(pit.mean() - 0.75) < 0.0115
+
+
+def test_weighted_points_are_scored_as_repeated_ones():
+    points = np.array([[0.0], [1.0], [5.0]])
+    repeated = np.repeat(points, [2, 1, 1], axis=0)
+    weighted = score_ensemble(points, np.array([0.5, 0.25, 0.25]), np.array([2.0]), np.zeros(1),
+                              np.random.default_rng(SEED))
+    assert weighted["crps"][0] == pytest.approx(scored(repeated, [2.0])["crps"][0])
+    assert weighted["pit"][0] == pytest.approx(0.75)
+
+
+def test_stacking_finds_the_method_that_is_right_and_the_mixture_where_both_are():
+    rng = np.random.default_rng(SEED)
+    y = rng.standard_normal(2000)
+    right, wrong = stats.norm.logpdf(y), stats.norm.logpdf(y, 2.0)
+    assert stacking_weights(np.stack([right, wrong], axis=1))[0] > 0.97
+    mixed = np.where(rng.uniform(size=2000) < 0.3, y + 6.0, y)
+    two = np.stack([stats.norm.logpdf(mixed), stats.norm.logpdf(mixed, 6.0)], axis=1)
+    # The share of the second is 0.3 with sd 0.01; five of them, false alarm 6e-7.
+    assert stacking_weights(two)[1] == pytest.approx(0.3, abs=0.052)
+
+
+MONTHS = [str(month) for month in pd.period_range("2012-01", periods=60, freq="M")]
+
+
+def made_up_scores(better=0.0, names=("last_value", "ets", "HX", "H12")):
+    """Half-normal scores, two indicators in units a thousandfold apart; H12's are smaller."""
+    rng = np.random.default_rng(SEED)
+    rows = []
+    for origin in range(0, 48, 3):
+        for indicator, unit in (("a", 1.0), ("b", 1000.0)):
+            for lead, horizon in ((1, 1), (5, 6), (6, 6), (11, 12), (12, 12)):
+                for name in names:
+                    size = unit * (1.0 - better * (name == "H12"))
+                    middle = rng.normal()
+                    rows.append({
+                        "origin": MONTHS[origin], "method": name, "indicator": indicator,
+                        "first": origin + lead, "last": origin + lead, "lead": lead,
+                        "horizon": horizon, "value": 0.0,
+                        "crps": size * (1.0 + 0.1 * rng.standard_normal()),
+                        "log_score": -middle**2 / 2 - (name != "HX"), "interval50": size,
+                        "interval90": size, "inside50": float(rng.uniform() < 0.5),
+                        "inside90": float(rng.uniform() < 0.9), "pit": rng.uniform(),
+                        "converged": name != "HX", "point00": middle - 1, "point01": middle + 1})
+    return pd.DataFrame(rows)
+
+
+def test_skill_is_the_share_by_which_the_crps_is_smaller_in_any_unit():
+    table = skill_table(made_up_scores(better=0.4), ["last_value", "ets"], ["HX", "H12"], 4)
+    own = table[table["method"] == "H12"]
+    # Means of 32 scores with sd 0.1: their ratio is off by 0.018 x 0.6; four of them.
+    assert own["skill"].to_numpy() == pytest.approx(np.full(3, 0.4), abs=0.05)
+    assert (own["skill_low"] < own["skill"]).all()
+    assert (own["skill_high"] > own["skill"]).all()
+    assert own["gain"].to_numpy() == pytest.approx(np.zeros(3), abs=1e-12)
+    best = table[table["skill"].abs() < 1e-12]
+    assert set(best["method"]) <= {"last_value", "ets"}
+    assert set(table.loc[table["method"] == "HX", "missed"]) == {16}
+    assert set(own["missed"]) == {0}
+    assert dict(zip(table["method"], table["kind"], strict=True)) == {
+        "last_value": "rule", "ets": "rule", "HX": "hypothesis", "H12": "hypothesis"}
+
+
+def test_an_indicator_with_many_rows_counts_no_more():
+    scores = made_up_scores(better=0.5)
+    worse = scores[(scores["indicator"] == "b") & (scores["method"] == "H12")].index
+    scores.loc[worse, "crps"] *= 3.0
+    even = skill_table(scores, ["last_value", "ets"], ["HX", "H12"], 4)
+    many = pd.concat([scores, *[scores[scores["indicator"] == "a"]] * 9], ignore_index=True)
+    uneven = skill_table(many, ["last_value", "ets"], ["HX", "H12"], 4)
+    assert uneven["skill"].to_numpy() == pytest.approx(even["skill"].to_numpy(), abs=1e-9)
+
+
+def test_weights_rest_on_outcomes_that_were_known_only():
+    scores = made_up_scores()
+    names = ["HX", "H12"]
+    _, weights = combine(scores, names, ["point00", "point01"], MONTHS, 0, SEED)
+    later = scores.copy()
+    from_there = later["last"] >= 30
+    later.loc[from_there & (later["method"] == "HX"), "log_score"] = -1e6
+    _, changed = combine(later, names, ["point00", "point01"], MONTHS, 0, SEED)
+    before = weights["origin"] < MONTHS[30]
+    assert before.sum() > 4
+    pd.testing.assert_frame_equal(weights[before], changed[before])
+    assert not weights[~before].equals(changed[~before])
+
+
+def test_combined_scores_are_the_mixtures():
+    scores = made_up_scores()
+    mixed, weights = combine(scores, ["HX", "H12"], ["point00", "point01"], MONTHS, 0, SEED)
+    equal = mixed[mixed["method"] == "equal_weights"].iloc[0]
+    parts = scores[(scores["origin"] == equal["origin"]) & (scores["last"] == equal["last"])
+                   & (scores["indicator"] == equal["indicator"])].set_index("method")
+    two = parts.loc[["HX", "H12"]]
+    assert equal["log_score"] == pytest.approx(np.log(np.exp(two["log_score"]).mean()))
+    points = two[["point00", "point01"]].to_numpy().ravel()[:, None]
+    assert equal["crps"] == pytest.approx(scored(points, [0.0])["crps"][0])
+    assert set(weights.loc[weights["origin"] == MONTHS[0], "weight"]) == {0.5}
+    assert len(mixed) == 2 * len(two) * 0 + 2 * (scores["method"] == "HX").sum()
+
+
+def test_stacking_becomes_the_default_only_if_it_gains_at_both_horizons():
+    def table(*gains):
+        return pd.DataFrame({"method": "stacked", "horizon": [6, 12], "gain_low": gains})
+
+    assert combination_helps(table(0.01, 0.02))
+    assert not combination_helps(table(0.01, -0.01))
+    assert not combination_helps(table(-0.01, 0.01))
+
+
+def test_tables_by_indicator_and_tenth_count_every_row():
+    scores = made_up_scores()
+    assert by_indicator(scores)["rows"].sum() == len(scores)
+    counts = histogram(scores)
+    assert counts["rows"].sum() == len(scores)
+    assert set(counts["tenth"]) == set(range(10))
