@@ -83,7 +83,7 @@ def forecast(fit: Fit, horizon: int | None = None, *, scenario: ScenarioLike = A
     data = xr.Dataset({name: (("sample", c.DIM_TIME_FUTURE), draws)
                        for name, draws in targets.items()},
                       coords={c.DIM_TIME_FUTURE: labels, "scenario": chosen.name},
-                      attrs={"seed": seed, "fit": _fingerprint(samples)})
+                      attrs={"seed": seed, "fit": _digest(samples)})
     table = pd.concat([band_table(draws, scenario=chosen.name, target=name, time=labels)
                        for name, draws in targets.items()], ignore_index=True)
     expected = expected_waves(fit.panel, months)
@@ -109,7 +109,7 @@ def forecast_months(spec: ModelSpec, horizon: int | None) -> int:
     return months
 
 
-def _fingerprint(samples: Samples) -> str:
+def _digest(samples: Samples) -> str:
     """Return what tells the draws that are carried forward from any others."""
     parts = [np.ascontiguousarray(samples.values[name]) for name in (c.COHESION, c.VAR_HALF_LIFE)]
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16]
