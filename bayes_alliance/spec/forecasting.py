@@ -57,11 +57,11 @@ class OfficeSpec(Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        fixed = self.model_fields_set - {"mean_months"}
+        fixed = [name for name in ("first", "months") if getattr(self, name) is not None]
+        fixed += ["change"] if self.change < 1.0 else []
         if self.mean_months is not None and fixed:
             raise ValueError(f"mean_months is for an office without fixed terms, but "
-                             f"{', '.join(sorted(fixed))} says that it has them (allowed: one of "
-                             "the two)")
+                             f"{', '.join(fixed)} says that it has them (allowed: one of the two)")
         if self.mean_months is None and (self.first is None or self.months is None):
             raise ValueError("does not say when the office changes hands (allowed: first and "
                              "months, with change; or mean_months)")

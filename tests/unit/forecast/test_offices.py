@@ -51,6 +51,9 @@ def test_fixed_terms_count_from_the_last_change_that_a_panel_saw(panel):
     # Nobody came into office in 2005: the calendar's own months.
     assert ends(FOUR_YEARS, panel, "us", "2004-06") == ["2005-02", "2009-02"]
     assert ends(FOUR_YEARS, panel, "us", "2005-02") == ["2009-02"]
+    # Nor does a term end before the first begins.
+    later = OfficeSpec(first="2006-03", months=12)
+    assert ends(later, panel, "us", "2004-06", 36) == ["2006-03", "2007-03"]
     # An early end in 2017 began the terms anew.
     assert ends(FIVE_YEARS, panel, "rok", "2015-12") == ["2018-03"]
     assert ends(FIVE_YEARS, panel, "rok", "2018-12") == ["2022-05"]
@@ -143,6 +146,19 @@ def test_whom_a_scenario_names_stays_and_the_others_come_and_go_as_without_it(ma
     rest = free.governments - held.governments
     assert np.ptp(rest[:, :28], axis=1).max() < 1e-12
     assert (np.abs(rest[:, 28] - rest[:, 27]) > 0).all()
+
+
+def test_offices_change_hands_independently_of_each_other(made_up):
+    """The correlation within 5 standard errors: false alarm below 1 in 1 000 000."""
+    often = OfficeSpec(mean_months=4.0)
+    moved = {}
+    for country in ("rok", "japan", "us"):
+        found = drawn(with_calendar(made_up, **{country: often}))
+        path = found.administration[:, 0] if country == "us" else found.governments
+        moved[country] = (np.diff(path, axis=1) != 0).astype(float).ravel()
+        assert 0.2 < moved[country].mean() < 0.3
+    for one, other in (("rok", "japan"), ("rok", "us"), ("japan", "us")):
+        assert abs(np.corrcoef(moved[one], moved[other])[0, 1]) < 5 / np.sqrt(23 * DRAWS)
 
 
 def test_with_no_calendar_nobody_comes(made_up):

@@ -153,6 +153,8 @@ def test_the_usual_month_is_the_most_frequent_of_the_last_five(panel, months, us
                                                             for at in range(len(rows))])
     found = expected_waves(replace(panel, rows=rows), 12)
     assert found.to_numpy().tolist() == [[AFFINITY, "made_up", f"2025-{usual:02}"]]
+    annual = rows.assign(start_month=rows["end_month"] - 11)
+    assert expected_waves(replace(panel, rows=annual), 12).empty
     older = rows.assign(end_month=rows["end_month"] - 48, start_month=rows["start_month"] - 48)
     assert expected_waves(replace(panel, rows=older), 12).empty
 

@@ -1,9 +1,18 @@
 """The parts of a model file that speak of the months after the data."""
 
+import json
+
 import pytest
 
 from bayes_alliance.exceptions import SpecError
-from bayes_alliance.spec import ScenarioSpec, parse_model, posterior_hash, read_model
+from bayes_alliance.spec import (
+    ModelSpec,
+    ScenarioSpec,
+    parse_model,
+    posterior_hash,
+    read_model,
+    spec_hash,
+)
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +26,7 @@ def text(root):
     ("mean_months = 25.0", "mean_month = 25.0", "did you mean 'mean_months'"),
     ("mean_months = 25.0", "mean_months = 0.5", "greater than or equal to 1"),
     ("mean_months = 25.0", "mean_months = 25.0\nmonths = 40", "without fixed terms, but months"),
+    ("mean_months = 25.0", "mean_months = 25.0\nchange = 0.5", "without fixed terms, but change"),
     ("mean_months = 25.0", "change = 0.5", "does not say when the office changes hands"),
     ('first = "2005-02"\n', "", "does not say when the office changes hands"),
     ("change = 0.6 ", "change = 1.6 ", "less than or equal to 1"),
@@ -43,6 +53,13 @@ def test_nothing_said_of_the_future_moves_the_hash_of_a_posterior(text):
     for old, new in (("change = 0.6 ", "change = 0.5 "), ("above = 40.0", "above = 41.0"),
                      ("value = 0.2 ", "value = 0.3 ")):
         assert posterior_hash(parse_model(text.replace(old, new))) == known
+
+
+def test_what_is_written_is_read_again_as_the_same():
+    spec = read_model("rok_japan")
+    again = ModelSpec.model_validate(json.loads(json.dumps(spec.model_dump(mode="json"))))
+    assert again == spec
+    assert spec_hash(again) == spec_hash(spec)
 
 
 def test_a_threshold_is_a_number_or_a_window():
