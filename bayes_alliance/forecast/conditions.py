@@ -71,10 +71,11 @@ def place_conditions(scenario: ScenarioSpec, model: ModelSpec, last: pd.Period, 
     -------
     conditions : Conditions
     faults : list of Fault
-        Months outside the forecast, values that contradict each other, and values of months that
-        have a shock.
+        Months outside the forecast, values that contradict each other, values of months that
+        have a shock, and values of series whose distribution given a value is not Gaussian. The
+        last are no faults of a model file: its other scenarios go with any dynamics.
     """
-    faults: list[Fault] = []
+    faults = _not_gaussian(scenario, model, file, where)
     values: dict[tuple[int, int], tuple[float, float]] = {}
     shocks: dict[tuple[int, int], float] = {}
     for latent, number, one in scenario.values:
@@ -101,6 +102,21 @@ def place_conditions(scenario: ScenarioSpec, model: ModelSpec, last: pd.Period, 
                 file, place, f"{shock.series} of {last + 1 + at} has a value, which a shock in "
                 "the same month cannot change", "a value or a shock"))
     return Conditions(values, shocks), faults
+
+
+def _not_gaussian(scenario: ScenarioSpec, model: ModelSpec, file: str,
+                  where: str) -> list[Fault]:
+    """Return a fault for all that keeps values from being conditioned on."""
+    faults = []
+    for latent in dict.fromkeys(latent for latent, _, _ in scenario.values):
+        place, dynamics = f"{where}.{latent}".lstrip("."), getattr(model.model.dynamics, latent)
+        if dynamics == "local_trend":
+            faults.append(Fault(file, place, f"{latent} has values, but its dynamics are "
+                                f"{dynamics}", "ar1 or random_walk"))
+        if model.model.innovations != "normal":
+            faults.append(Fault(file, place, f"{latent} has values, but innovations are "
+                                f"{model.model.innovations}", "normal"))
+    return faults
 
 
 def _month(one: ValueSpec | ShockSpec, last: pd.Period, months: int, file: str, place: str,

@@ -200,7 +200,8 @@ class ScenarioSpec(Frozen):
         whose effect is drawn from the population of governments. It stays in every future month.
     threat, credibility : tuple of ValueSpec
         Values of the members' states in single months. The months before and after are drawn
-        given them; parameters are not: a value is a path to think through, not evidence.
+        given them; parameters are not: a value is a path to think through, not evidence. Rates
+        may stand beside values: they say what the events are, the value what came of it.
     shocks : tuple of ShockSpec
         Additions to innovations. Values are conditioned on after them.
     """
@@ -242,14 +243,6 @@ def scenario_problems(scenario: ScenarioSpec, model: "ModelSpec") -> list[str]:
               for latent, at, one in scenario.values if one.member not in members]
     found += [_unknown(f"shocks[{at}].series is", one.series, model.series)
               for at, one in enumerate(scenario.shocks) if one.series not in model.series]
-    for latent in dict.fromkeys(latent for latent, _, _ in scenario.values):
-        dynamics = getattr(model.model.dynamics, latent)
-        if dynamics == "local_trend":
-            found.append(f"{latent} has values, but its dynamics are {dynamics} (allowed: ar1 or "
-                         "random_walk, whose innovations can be drawn given a value)")
-    if scenario.values and model.model.innovations != "normal":
-        found.append(f"values are conditioned on, but innovations are {model.model.innovations} "
-                     "(allowed: normal, of which the distribution given a value is known)")
     return found
 
 

@@ -238,6 +238,10 @@ def test_what_has_no_known_distribution_given_a_value_is_refused(made_up, panel)
     head = made_up.spec.model.model_copy(update={"innovations": "student_t"})
     with pytest.raises(SpecError, match="innovations are student_t"):
         resolve_scenario(scenario, made_up.spec.model_copy(update={"model": head}), panel)
+    with pytest.raises(SpecError, match="dynamics are local_trend"):
+        project(trended, scenario)
+    # The shipped scenario with values keeps nobody from these dynamics.
+    assert trended.spec.model_validate(trended.spec.model_dump()).scenarios["calm_2018"].threat
     # Shocks are sums and need no distribution.
     shock = stating(shocks=({"series": "threat_rok", "ahead": 3, "size": 1.0},))
     assert resolve_scenario(shock, trended.spec, panel).name == "stated"
