@@ -179,7 +179,7 @@ def forecast(model: str | Path, horizon: int | None = None, *, scenario: Scenari
     """
     spec, panel = load_model(model)
     months = forecast_months(spec, horizon)
-    resolve_scenario(scenario, spec, panel)
+    resolve_scenario(scenario, spec, panel, months)
     fitted = require_passed(fit_panel(spec, panel, seed=seed, draws=draws, tune=tune,
                                       chains=chains, announce=announce, report=report))
     return _forecast(fitted, months, scenario=scenario, seed=seed)

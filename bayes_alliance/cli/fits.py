@@ -105,9 +105,11 @@ def forecast_command(model: Model, out: Out,
                      scenario: Annotated[str, typer.Option(
                          help="as_now, a scenario of the model file, or a .toml file with one "
                          "table scenarios.NAME.")] = "as_now",
+                     keep_draws: Annotated[bool, typer.Option(
+                         "--keep-draws", help="Also write every draw, forecast.nc.")] = False,
                      seed: Seed = 1, draws: Draws = None, tune: Tune = None,
                      chains: Chains = None) -> None:
-    """Forecast cohesion and every indicator; writes forecast.csv."""
+    """Forecast all series and polls; writes forecast.csv, outcomes.csv, waves.csv."""
     with errors_to_status(keep=out):
         from bayes_alliance.api import forecast
         from bayes_alliance.forecast import forecast_months, resolve_scenario
@@ -115,14 +117,20 @@ def forecast_command(model: Model, out: Out,
         from bayes_alliance.report.machine import write_text
 
         spec, panel = load_model(model)
-        forecast_months(spec, horizon)
-        resolve_scenario(scenario, spec, panel)
+        resolve_scenario(scenario, spec, panel, forecast_months(spec, horizon))
         out.mkdir(parents=True, exist_ok=True)
         with steps() as shown:
             result = forecast(model, horizon, scenario=scenario, seed=seed, draws=draws, tune=tune,
                               chains=chains, announce=shown.announce, report=shown.report)
-        write_text(out / "forecast.csv",
-                   result.table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        for name, table in (("forecast", result.table), ("outcomes", result.outcomes),
+                            ("waves", result.waves)):
+            write_text(out / f"{name}.csv",
+                       table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        if keep_draws:
+            result.save_draws(out / "forecast.nc")
+        told = result.outcomes.dropna(subset="probability")
+        if len(told):
+            print_table(told[["title", "probability", "mcse"]], f"outcomes, {result.scenario}")
         typer.echo(result.sentence)
 
 

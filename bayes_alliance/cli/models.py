@@ -7,8 +7,17 @@ import typer
 
 from bayes_alliance.cli.console import echo_wrapped, errors_to_status
 from bayes_alliance.constants import LATENTS
-from bayes_alliance.spec import ModelSpec, read_model, spec_hash
-from bayes_alliance.spec.schema import DriverSpec, RivalSpec, ScenarioSpec
+from bayes_alliance.spec import (
+    ModelSpec,
+    OfficeSpec,
+    OutcomeSpec,
+    ScenarioSpec,
+    ShockSpec,
+    ValueSpec,
+    read_model,
+    spec_hash,
+)
+from bayes_alliance.spec.schema import DriverSpec, RivalSpec
 
 __all__ = ["commands"]
 
@@ -57,10 +66,31 @@ def describe(spec: ModelSpec) -> Iterator[str]:
     yield f"  target acceptance {sampler.target_accept:g}, tree depth at most {sampler.max_depth}"
     yield (f"forecast: {spec.forecast.horizon} months; events as in the last "
            f"{spec.forecast.rate_months} months")
-    yield "scenario as_now: governments stay, events go on at their recent rate"
+    for name, office in spec.forecast.offices.items():
+        yield f"office {name}: {_office(office)}"
+    for name, outcome in spec.forecast.outcomes.items():
+        yield f"outcome {name}: {outcome.title}"
+        yield f"  {_outcome(outcome)}"
+    yield "scenario as_now: offices change hands as above, events go on at their recent rate"
     for name, scenario in spec.scenarios.items():
         yield f"scenario {name}: {scenario.title}"
         yield from (f"  {line}" for line in _scenario(scenario))
+
+
+def _office(office: OfficeSpec) -> str:
+    """Describe when an office changes hands."""
+    if office.mean_months is not None:
+        return f"changes hands in any month, every {office.mean_months:g} on average"
+    return (f"terms of {office.months} months from {office.first}, somebody new with probability "
+            f"{office.change:g}")
+
+
+def _outcome(outcome: OutcomeSpec) -> str:
+    """Describe what an outcome compares."""
+    limit = outcome.threshold
+    against = f"{limit:g}" if isinstance(limit, float) else f"its mean of {' to '.join(limit)}"
+    return (f"{outcome.target} {'below' if outcome.below is not None else 'above'} {against}, "
+            f"within {outcome.within} months")
 
 
 def _stock(stock: DriverSpec) -> str:
@@ -103,6 +133,15 @@ def _scenario(scenario: ScenarioSpec) -> Iterator[str]:
     until = "" if scenario.months is None else f", for {scenario.months} months"
     for name, rate in {**scenario.driver_rates, **scenario.rival_rates}.items():
         yield f"{name}: {rate:g} a year{until}"
+    for latent, _, one in scenario.values:
+        about = f" with sd {one.sd:g}" if one.sd else ""
+        yield f"{latent} of {one.member} {_when(one)}: {one.value:g}{about}"
+    for shock in scenario.shocks:
+        yield f"shock to {shock.series} {_when(shock)}: {shock.size:+g} sd"
+
+
+def _when(one: ValueSpec | ShockSpec) -> str:
+    return f"in {one.month}" if one.month is not None else f"{one.ahead} months ahead"
 
 
 def _priors(spec: ModelSpec) -> Iterator[str]:

@@ -83,9 +83,11 @@ def density_of_unit(value: np.ndarray, about: pd.Series, n: float) -> np.ndarray
     if FAMILIES[about["family"]].needs_n:
         return np.full(value.shape, np.log(n / 100.0))
     scale = np.log(float(about["transform_scale"]))
-    steep = {"log": lambda: -np.log(value), "log1p": lambda: -np.log1p(value)}
-    bent = steep.get(about["transform"], lambda: np.zeros(value.shape))
-    return np.asarray(bent() - scale)
+    if about["transform"] == "log":
+        return -np.log(value) - scale
+    if about["transform"] == "log1p":
+        return -np.log1p(value) - scale
+    return np.full(value.shape, -scale)
 
 
 def pollster(wave: str) -> str:

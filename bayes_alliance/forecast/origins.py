@@ -27,8 +27,7 @@ from bayes_alliance.forecast.states import project_states
 from bayes_alliance.inference import load_model, package_versions
 from bayes_alliance.inference.many import Tally, many
 from bayes_alliance.model.predict import flatten
-from bayes_alliance.spec import ModelSpec, spec_hash
-from bayes_alliance.spec.schema import ScenarioSpec
+from bayes_alliance.spec import ModelSpec, ScenarioSpec, spec_hash
 from bayes_alliance.tables import Panel
 
 __all__ = ["HORIZONS", "POINTS", "Origin", "backtest_scores", "forecast_from", "horizon_of",

@@ -7,9 +7,8 @@ indicator is drawn from it (:mod:`bayes_alliance.forecast.indicators`).
 Invariant: nothing dated after the last month of the panel enters.
 """
 
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Final
+import hashlib
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -18,47 +17,19 @@ import xarray as xr
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.forecast.indicators import project_indicators
+from bayes_alliance.forecast.outcomes import outcome_table
+from bayes_alliance.forecast.result import Forecast, band_table
 from bayes_alliance.forecast.scenarios import AS_NOW, Scenario, ScenarioLike, resolve_scenario
 from bayes_alliance.forecast.states import project_states
+from bayes_alliance.forecast.waves import expected_waves
 from bayes_alliance.inference import Fit
-from bayes_alliance.model.predict import flatten
+from bayes_alliance.model.predict import Samples, flatten, series_states
 from bayes_alliance.spec import ModelSpec
+from bayes_alliance.tables import Panel
 
-__all__ = ["Forecast", "forecast", "forecast_months"]
+__all__ = ["forecast", "forecast_months"]
 
-_LEVELS: Final = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 _LONGEST: Final = 60
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """Predictive draws and their quantiles.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        ``scenario``, ``target``, ``time``, ``q05``, ``q25``, ``q50``, ``q75``, ``q95``; a target
-        is ``cohesion``, ``<latent>_<member>`` or an indicator, the latter in its own unit.
-    data : xarray.Dataset
-        Draws of every target, dims ``sample``, ``time_future``; the scalar coordinate
-        ``scenario`` names the scenario.
-    sentence : str
-        What is expected of cohesion.
-    """
-
-    table: pd.DataFrame
-    data: xr.Dataset
-    sentence: str
-
-    @property
-    def scenario(self) -> str:
-        """Name of the scenario."""
-        return str(self.data["scenario"].item())
-
-    def plot(self, target: str = c.COHESION) -> Any:
-        """Draw one target's fan; see :func:`bayes_alliance.plotting.plot_fan`."""
-        title = "" if self.scenario == AS_NOW else f"scenario {self.scenario}"
-        return import_module("bayes_alliance.plotting").plot_fan(self.table, target, title=title)
 
 
 def forecast(fit: Fit, horizon: int | None = None, *, scenario: ScenarioLike = AS_NOW,
@@ -72,16 +43,16 @@ def forecast(fit: Fit, horizon: int | None = None, *, scenario: ScenarioLike = A
     horizon : int, optional
         Months ahead, 1 to 60; the model file's by default.
     scenario : str, pathlib.Path or ScenarioSpec
-        ``"as_now"``: governments and the patron's administration stay in office; events of every
-        driver and trigger go on at their mean monthly rate of the last ``forecast.rate_months``
-        months; covariates stay at their last value. Or the name of a scenario of the model file,
-        the path of a ``.toml`` file with one table ``[scenarios.NAME]``, or a
-        :class:`bayes_alliance.spec.schema.ScenarioSpec`: what it names is changed, all else is as
-        now. In each, polls are forecast for every month, as if fielded then, with the sample
-        size of their last row.
+        ``"as_now"``: offices change hands by the calendars of ``forecast.offices``, those
+        without one never; events of every driver and trigger go on at their mean monthly rate of
+        the last ``forecast.rate_months`` months; covariates stay at their last value. Or the name
+        of a scenario of the model file, the path of a ``.toml`` file with one table
+        ``[scenarios.NAME]``, or a :class:`bayes_alliance.spec.ScenarioSpec`: what it names is
+        changed, all else is as now. In each, polls are forecast for every month, as if fielded
+        then, with the sample size of their last row.
     seed : int
-        Seed of the innovations. Scenarios with the same seed share their innovations draw by
-        draw, so that the difference of two forecasts' states is what the scenario does.
+        Seed of the innovations and of changes of office. Scenarios with the same seed share them
+        draw by draw, so that the difference of two forecasts' states is what the scenario does.
     most : int
         Number of posterior samples carried forward.
 
@@ -92,10 +63,11 @@ def forecast(fit: Fit, horizon: int | None = None, *, scenario: ScenarioLike = A
     ValueError
         If the horizon is out of range.
     SpecError
-        If the scenario is unknown or names what the model does not have; lists every fault.
+        If the scenario is unknown, names what the model does not have, speaks of months outside
+        the forecast or contradicts itself; lists every fault.
     """
     months = forecast_months(fit.spec, horizon)
-    chosen = resolve_scenario(scenario, fit.spec, fit.panel)
+    chosen = resolve_scenario(scenario, fit.spec, fit.panel, months)
     if fit.left_out:
         raise NotFittedError(f"this fit held out the rows of {fit.left_out}; forecast from a "
                              "full fit")
@@ -110,10 +82,17 @@ def forecast(fit: Fit, horizon: int | None = None, *, scenario: ScenarioLike = A
     labels = [str(month) for month in future]
     data = xr.Dataset({name: (("sample", c.DIM_TIME_FUTURE), draws)
                        for name, draws in targets.items()},
-                      coords={c.DIM_TIME_FUTURE: labels, "scenario": chosen.name})
-    return Forecast(_table(chosen.name, targets, labels), data,
-                    _sentence(chosen, fit, targets[c.COHESION], labels[-1],
-                              samples.values[c.COHESION][:, -1]))
+                      coords={c.DIM_TIME_FUTURE: labels, "scenario": chosen.name},
+                      attrs={"seed": seed, "fit": _digest(samples)})
+    table = pd.concat([band_table(draws, scenario=chosen.name, target=name, time=labels)
+                       for name, draws in targets.items()], ignore_index=True)
+    expected = expected_waves(fit.panel, months)
+    return Forecast(
+        table=table, data=data,
+        sentence=_sentence(chosen, fit, targets[c.COHESION], labels[-1],
+                           samples.values[c.COHESION][:, -1]),
+        outcomes=outcome_table(fit, samples, chosen.name, targets, expected),
+        waves=_wave_table(table, expected), past=_past(fit.panel, fit.spec, samples))
 
 
 def forecast_months(spec: ModelSpec, horizon: int | None) -> int:
@@ -130,13 +109,33 @@ def forecast_months(spec: ModelSpec, horizon: int | None) -> int:
     return months
 
 
-def _table(scenario: str, targets: dict[str, np.ndarray], labels: list[str]) -> pd.DataFrame:
-    rows = []
-    for name, draws in targets.items():
-        bands = np.quantile(draws, list(_LEVELS.values()), axis=0)
-        rows.append(pd.DataFrame({"scenario": scenario, "target": name, "time": labels,
-                                  **dict(zip(_LEVELS, bands, strict=True))}))
-    return pd.concat(rows, ignore_index=True)
+def _digest(samples: Samples) -> str:
+    """Return what tells the draws that are carried forward from any others."""
+    parts = [np.ascontiguousarray(samples.values[name]) for name in (c.COHESION, c.VAR_HALF_LIFE)]
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16]
+
+
+def _wave_table(table: pd.DataFrame, expected: pd.DataFrame) -> pd.DataFrame:
+    """Return the bands of the expected waves."""
+    bands = table.rename(columns={"target": "indicator"})
+    found = expected.merge(bands, on=["indicator", "time"], how="left")
+    order = ["scenario", "indicator", "pollster", "time"]
+    return found[[*order, *(name for name in table.columns if name.startswith("q"))]]
+
+
+def _past(panel: Panel, spec: ModelSpec, samples: Samples) -> pd.DataFrame:
+    """Return bands of the states and observed values, months of the panel."""
+    states, labels = series_states(samples), [str(month) for month in panel.time]
+    frames = []
+    for position, name in enumerate(spec.series):
+        frame = band_table(states[:, position], target=name, time=labels).drop(
+            columns=["q01", "q99"])
+        frames.append(frame.assign(value=frame["q50"], observed=False))
+    rows = panel.rows
+    middle = ((rows["start_month"] + rows["end_month"]) // 2).to_numpy()
+    frames.append(pd.DataFrame({"target": rows["indicator"], "value": rows["value"],
+                                "time": [labels[at] for at in middle], "observed": True}))
+    return pd.concat(frames, ignore_index=True)
 
 
 def _sentence(scenario: Scenario, fit: Fit, cohesion: np.ndarray, last: str,

@@ -1,8 +1,8 @@
 """Scenarios of a forecast: found by name, file or object, and held against model and panel.
 
 Invariant: a :class:`Scenario` that exists names only drivers, rivals, members, governments and
-administrations that the model and its panel have; all that is wrong with one is said at once,
-before anything is drawn.
+administrations that the model and its panel have, and months of the forecast, and contradicts
+itself nowhere; all that is wrong with one is said at once, before anything is drawn.
 """
 
 import tomllib
@@ -13,13 +13,25 @@ from typing import Any
 from pydantic import ValidationError
 
 from bayes_alliance.exceptions import Fault, SpecError, did_you_mean
+from bayes_alliance.forecast.conditions import place_conditions
 from bayes_alliance.spec import ModelSpec
-from bayes_alliance.spec.schema import AS_NOW, UNKNOWN_GOVERNMENT, ScenarioSpec
+from bayes_alliance.spec.fields import Frozen
+from bayes_alliance.spec.forecasting import (
+    AS_NOW,
+    UNKNOWN_GOVERNMENT,
+    ScenarioSpec,
+    ShockSpec,
+    ValueSpec,
+    scenario_problems,
+)
 from bayes_alliance.tables import Panel
 
 __all__ = ["AS_NOW", "Scenario", "ScenarioLike", "resolve_scenario"]
 
 ScenarioLike = str | Path | ScenarioSpec
+
+_PARTS: dict[str, type[Frozen]] = {"threat": ValueSpec, "credibility": ValueSpec,
+                                   "shocks": ShockSpec}
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,8 @@ class Scenario:
     spec: ScenarioSpec
 
 
-def resolve_scenario(scenario: ScenarioLike, spec: ModelSpec, panel: Panel) -> Scenario:
+def resolve_scenario(scenario: ScenarioLike, spec: ModelSpec, panel: Panel,
+                     months: int | None = None) -> Scenario:
     """Find a scenario and hold it against a model and its panel.
 
     Parameters
@@ -49,13 +62,15 @@ def resolve_scenario(scenario: ScenarioLike, spec: ModelSpec, panel: Panel) -> S
     spec : ModelSpec
         The model.
     panel : Panel
-        Gives the labels of governments and administrations.
+        Gives the labels of governments and administrations, and the month before the first.
+    months : int, optional
+        Length of the forecast; the model file's horizon by default.
 
     Raises
     ------
     SpecError
-        If there is no such scenario, or it names what the model or the panel does not have;
-        lists every fault.
+        If there is no such scenario, it names what the model or the panel does not have, speaks
+        of months outside the forecast or contradicts itself; lists every fault.
     """
     file = f"{spec.model.name}.toml"
     if isinstance(scenario, ScenarioSpec):
@@ -71,7 +86,10 @@ def resolve_scenario(scenario: ScenarioLike, spec: ModelSpec, panel: Panel) -> S
         raise SpecError(f"unknown scenario {scenario!r}{did_you_mean(scenario, known)} (allowed: "
                         f"{', '.join(known)}, or the path of a .toml file)")
     where = f"scenarios.{found.name}"
-    faults = [Fault(file, where, problem) for problem in found.spec.problems(spec)]
+    faults = [Fault(file, where, problem) for problem in scenario_problems(found.spec, spec)]
+    faults += place_conditions(found.spec, spec, panel.time[-1],
+                               spec.forecast.horizon if months is None else months,
+                               file, where)[1]
     faults += _foreign_labels(found.spec, panel, file, where)
     if faults:
         raise SpecError(faults)
@@ -125,7 +143,8 @@ def _read(path: Path) -> Scenario:
 def _fault(item: Any, file: str, where: str) -> Fault:
     place = ".".join([where, *(str(part) for part in item["loc"])])
     if item["type"] == "extra_forbidden":
-        known = sorted(ScenarioSpec.model_fields)
+        part = _PARTS.get(str(item["loc"][0]), ScenarioSpec)
+        known = sorted(part.model_fields)
         key = str(item["loc"][-1])
         return Fault(file, place, f"unknown key {key!r}{did_you_mean(key, known)}",
                      ", ".join(known))

@@ -6,25 +6,30 @@ series of the last month, recovered from the states, and :math:`\varepsilon` new
 .. math:: r_{t+1} = \phi r_t + \sqrt{q}\,\varepsilon_{t+1}
 
 (plus a slope with the dynamics ``local_trend``), and threat, credibility and cohesion are put
-together from them as in the model.
+together from them as in the model, with those who are in office then
+(:mod:`bayes_alliance.forecast.offices`). What a scenario states of single months changes the
+shocks, before anything is put together (:mod:`bayes_alliance.forecast.conditions`).
 
-Invariant: the shocks depend on the seed alone, so that scenarios with the same seed share them
-draw by draw; nothing dated after the last month of the panel enters.
+Invariant: the shocks drawn depend on the seed alone, so that scenarios with the same seed share
+them draw by draw; nothing dated after the last month of the panel enters.
 """
 
 import numpy as np
 
 from bayes_alliance import constants as c
+from bayes_alliance.exceptions import SpecError
+from bayes_alliance.forecast.conditions import add_shocks, condition, place_conditions
+from bayes_alliance.forecast.offices import administration_now, draw_offices, governments_now
 from bayes_alliance.inference import Fit
 from bayes_alliance.model.predict import Samples, long_run_paths, steps
-from bayes_alliance.spec.schema import UNKNOWN_GOVERNMENT, ScenarioSpec
+from bayes_alliance.spec.forecasting import ScenarioSpec
 from bayes_alliance.tables import decay, finish_stock
 
 __all__ = ["future_stocks", "project_states"]
 
 _COHESION = 4
-# Streams of the seed: innovations, effects of governments nobody has seen, changes of slopes.
-_SHOCKS, _GOVERNMENTS, _SLOPES = 29, 31, 37
+# Streams of the seed: innovations, changes of slopes.
+_SHOCKS, _SLOPES = 29, 41
 
 
 def project_states(fit: Fit, samples: Samples, scenario: ScenarioSpec, months: int,
@@ -42,49 +47,54 @@ def project_states(fit: Fit, samples: Samples, scenario: ScenarioSpec, months: i
     months : int
         How many.
     seed : int
-        Of the innovations and of new governments.
+        Of the innovations and of changes of office.
 
     Returns
     -------
     numpy.ndarray, shape (sample, series, month)
         Threat of both members, credibility of both, cohesion.
+
+    Raises
+    ------
+    SpecError
+        If the scenario states something of a month outside the forecast, or contradicts itself.
     """
     values, panel = samples.values, fit.panel
+    stated, faults = place_conditions(scenario, fit.spec, panel.time[-1], months)
+    if faults:
+        raise SpecError(faults)
     laws = [steps(values[c.VAR_HALF_LIFE][:, which], kind)
             for which, kind in enumerate(fit.spec.model.dynamics.of_latents)]
     shocks = _shocks(fit, (samples.size, 5, months), np.random.default_rng([seed, _SHOCKS]))
+    shocks = add_shocks(stated, shocks, values[c.VAR_CORRELATION])
     stocks = future_stocks(fit, scenario, months)
     drift = _drift(fit, samples, months, seed)
-    unit = np.stack([_carry(last, *laws[s // 2], drift[:, s], shocks[:, s])
-                     for s, last in enumerate(_last_units(fit, samples).T)], axis=1)
+    offices = draw_offices(fit, samples, scenario, months, seed)
     events = np.stack([stocks[name] for name in panel.drivers.columns])
-    pushed = values[c.VAR_DRIVER_LOADING] @ events
-    in_office = scenario.administration or _last_label(fit, panel.patron)
-    constant = _administration(samples, in_office)
-    size = values[c.VAR_CREDIBILITY_SD][:, None]
-    result = np.empty((samples.size, 5, months))
-    for which in (0, 1):
-        rho = values[c.VAR_CORRELATION][:, which, None]
-        level = values[c.VAR_LEVEL_SECOND][:, which, None]
-        spread = values[c.VAR_SCALE_SECOND][:, which, None]
-        first, second = unit[:, 2 * which], unit[:, 2 * which + 1]
-        mixed = spread * (rho * first + np.sqrt(1.0 - rho**2) * second)
-        if which == 0:
-            result[:, 0] = first + pushed[:, 0]
-            result[:, 1] = level + mixed + pushed[:, 1]
-        else:
-            result[:, 2] = constant[:, 0, None] + size * first
-            result[:, 3] = level + constant[:, 1, None] + size * mixed
-    long_run = _long_run(fit, samples, result[:, :4],
+    base = np.concatenate([values[c.VAR_DRIVER_LOADING] @ events, offices.administration], axis=1)
+    base[:, 1::2] += values[c.VAR_LEVEL_SECOND][:, :, None]
+    weights = _weights(samples)
+    units = _last_units(fit, samples)
+
+    def put_together() -> np.ndarray:
+        unit = np.stack([_carry(last, *laws[s // 2], drift[:, s], shocks[:, s])
+                         for s, last in enumerate(units.T)], axis=1)
+        return base + np.einsum("xpmu,xput->xpmt", weights.reshape(-1, 2, 2, 2),
+                                unit.reshape(-1, 2, 2, months)).reshape(base.shape)
+
+    states = put_together()
+    if stated.values:
+        shocks = condition(stated, shocks, states, weights, laws, seed)
+        states = put_together()
+    long_run = _long_run(fit, samples, states,
                          np.stack([stocks[name] for name in panel.rivals.columns]),
-                         _government_effects(fit, samples, scenario, seed))
+                         offices.governments)
     if fit.spec.model.response == "adjustment":
-        result[:, _COHESION] = _adjust(samples, long_run, *laws[2], shocks[:, _COHESION])
+        cohesion = _adjust(samples, long_run, *laws[2], shocks[:, _COHESION])
     else:
         error = samples.values[c.COHESION][:, -1] - _long_run_now(fit, samples)
-        result[:, _COHESION] = long_run + _carry(error, *laws[2], drift[:, _COHESION],
-                                                 shocks[:, _COHESION])
-    return result
+        cohesion = long_run + _carry(error, *laws[2], drift[:, _COHESION], shocks[:, _COHESION])
+    return np.concatenate([states, cohesion[:, None]], axis=1)
 
 
 def future_stocks(fit: Fit, scenario: ScenarioSpec, months: int) -> dict[str, np.ndarray]:
@@ -113,17 +123,16 @@ def _shocks(fit: Fit, shape: tuple[int, ...], rng: np.random.Generator) -> np.nd
     return np.asarray(rng.standard_t(df, shape) * np.sqrt((df - 2.0) / df))
 
 
-def _last_label(fit: Fit, country: str) -> str:
-    """Return the government in office in the panel's last month."""
-    return str(fit.panel.governments[country].iloc[-1])
-
-
-def _administration(samples: Samples, label: str) -> np.ndarray:
-    """Return effect and deviations of an administration, shape (sample, member)."""
-    position = samples.labels[c.DIM_ADMINISTRATION].index(label)
-    effect = samples.values[c.VAR_ADMINISTRATION_EFFECT][:, position]
-    return np.asarray(effect[:, None]
-                      + samples.values[c.VAR_ADMINISTRATION_DEVIATION][:, :, position])
+def _weights(samples: Samples) -> np.ndarray:
+    """Return what each state has of its pair's two unit series, shape (sample, 4, 2)."""
+    values = samples.values
+    rho, spread = values[c.VAR_CORRELATION], values[c.VAR_SCALE_SECOND]
+    result = np.zeros((samples.size, 4, 2))
+    result[:, 0::2, 0] = 1.0
+    result[:, 1::2, 0] = spread * rho
+    result[:, 1::2, 1] = spread * np.sqrt(1.0 - rho**2)
+    result[:, 2:] *= values[c.VAR_CREDIBILITY_SD][:, None, None]
+    return result
 
 
 def _last_units(fit: Fit, samples: Samples) -> np.ndarray:
@@ -131,7 +140,7 @@ def _last_units(fit: Fit, samples: Samples) -> np.ndarray:
     values, panel = samples.values, fit.panel
     pushed = values[c.VAR_DRIVER_LOADING] @ panel.drivers.to_numpy(dtype=float)[-1]
     threat = values[c.THREAT][:, :, -1] - pushed
-    now = _administration(samples, _last_label(fit, panel.patron))
+    now = administration_now(fit, samples)
     kappa = (values[c.CREDIBILITY][:, :, -1] - now) / values[c.VAR_CREDIBILITY_SD][:, None]
     level = values[c.VAR_LEVEL_SECOND].copy()
     level[:, 1] /= values[c.VAR_CREDIBILITY_SD]
@@ -175,21 +184,6 @@ def _adjust(samples: Samples, long_run: np.ndarray, phi: np.ndarray, scale: np.n
     return _carry(samples.values[c.COHESION][:, -1], phi, scale, drawn_to, shocks)
 
 
-def _government_effects(fit: Fit, samples: Samples, scenario: ScenarioSpec,
-                        seed: int) -> np.ndarray:
-    """Return the sum of both members' government effects, shape (sample,)."""
-    values, labels = samples.values, samples.labels[c.DIM_GOVERNMENT]
-    total = np.zeros(samples.size)
-    for side, member in enumerate(fit.panel.members):
-        label = scenario.governments.get(member, _last_label(fit, member))
-        if label == UNKNOWN_GOVERNMENT:
-            drawn = np.random.default_rng([seed, _GOVERNMENTS, side]).standard_normal(samples.size)
-            total += values[c.VAR_GOVERNMENT_SD] * drawn
-        else:
-            total += values[c.VAR_GOVERNMENT_EFFECT][:, labels.index(f"{member}:{label}")]
-    return total
-
-
 def _long_run(fit: Fit, samples: Samples, states: np.ndarray, stock: np.ndarray,
               government: np.ndarray) -> np.ndarray:
     """Return the level cohesion tends to, shape (sample, month).
@@ -200,7 +194,7 @@ def _long_run(fit: Fit, samples: Samples, states: np.ndarray, stock: np.ndarray,
         Threat and credibility of both members.
     stock : numpy.ndarray, shape (rival, month)
         Trigger stocks.
-    government : numpy.ndarray, shape (sample,)
+    government : numpy.ndarray, shape (sample, month)
         Effects of the governments in office.
     """
     values = samples.values
@@ -213,7 +207,7 @@ def _long_run(fit: Fit, samples: Samples, states: np.ndarray, stock: np.ndarray,
             level += (coefficient[:, 2 * which, None] * mean
                       + coefficient[:, 2 * which + 1, None] * gap)
     if chosen.rivals:
-        level += values[c.VAR_RIVAL_EFFECT] @ stock + government[:, None]
+        level += values[c.VAR_RIVAL_EFFECT] @ stock + government
     return level
 
 
@@ -222,5 +216,4 @@ def _long_run_now(fit: Fit, samples: Samples) -> np.ndarray:
     last = np.concatenate([samples.values[c.THREAT], samples.values[c.CREDIBILITY]],
                           axis=1)[:, :, -1:]
     stock = fit.panel.rivals.to_numpy(dtype=float)[-1:].T
-    now = _government_effects(fit, samples, ScenarioSpec(title="as now"), 0)
-    return _long_run(fit, samples, last, stock, now)[:, 0]
+    return _long_run(fit, samples, last, stock, governments_now(fit, samples)[:, None])[:, 0]

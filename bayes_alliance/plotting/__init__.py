@@ -11,7 +11,7 @@ from bayes_alliance.plotting.checks import plot_predictive, plot_prior_posterior
 from bayes_alliance.plotting.coverage import plot_coverage
 from bayes_alliance.plotting.diagnostics import plot_diagnostics, plot_ranks
 from bayes_alliance.plotting.episodes import plot_contributions
-from bayes_alliance.plotting.forecast import plot_fan, plot_fans
+from bayes_alliance.plotting.forecast import plot_differences, plot_fan, plot_fans
 from bayes_alliance.plotting.states import plot_drivers, plot_states
 from bayes_alliance.plotting.style import NARROW, WIDE
 from bayes_alliance.plotting.verdicts import plot_evidence, plot_verdicts
@@ -23,6 +23,7 @@ __all__ = [
     "plot_contributions",
     "plot_coverage",
     "plot_diagnostics",
+    "plot_differences",
     "plot_drivers",
     "plot_evidence",
     "plot_fan",

@@ -1,4 +1,4 @@
-"""Figures of the forecasts: fans after what was observed or estimated before."""
+"""Figures of the forecasts: fans between what was before and what came, and their differences."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +11,7 @@ from bayes_alliance.plotting.style import (
     BLACK,
     BLUE,
     GREY,
+    ORANGE,
     WIDE,
     band,
     is_narrow,
@@ -20,11 +21,11 @@ from bayes_alliance.plotting.style import (
     years,
 )
 
-__all__ = ["plot_fan", "plot_fans"]
+__all__ = ["plot_differences", "plot_fan", "plot_fans"]
 
 
 def plot_fan(table: pd.DataFrame, target: str = c.COHESION, *, past: pd.DataFrame | None = None,
-             title: str = "", width: float = WIDE) -> Figure:
+             after: pd.DataFrame | None = None, title: str = "", width: float = WIDE) -> Figure:
     """Draw the forecast of one target with 50 and 90% bands.
 
     Parameters
@@ -35,6 +36,8 @@ def plot_fan(table: pd.DataFrame, target: str = c.COHESION, *, past: pd.DataFram
         Which target.
     past : pandas.DataFrame, optional
         As for :func:`plot_fans`.
+    after : pandas.DataFrame, optional
+        What came: ``target``, ``time``, ``value``.
     title : str
         What the forecast takes for granted, for example; none by default.
     width : float
@@ -51,7 +54,7 @@ def plot_fan(table: pd.DataFrame, target: str = c.COHESION, *, past: pd.DataFram
     """
     _require(table, [target])
     figure, axes = new_figure(1, 3.2, width=width)
-    _fan(axes[0], table, past, target, "", 10)
+    _fan(axes[0], table, past, after, target, "", 10)
     if title:
         axes[0].set_title(title, fontsize=10, loc="left")
     years(axes[0], 5 if is_narrow(width) else 10)
@@ -69,7 +72,8 @@ def plot_fans(table: pd.DataFrame, past: pd.DataFrame, targets: Sequence[str], *
         As for :func:`plot_fan`.
     past : pandas.DataFrame
         ``target``, ``time`` (YYYY-MM), ``value``: medians of states or observed values; where
-        ``observed`` (bool) is given, observed values are drawn as points without a line.
+        ``observed`` (bool) is given, observed values are drawn as points without a line, and
+        where the bands of a state are given, they are drawn.
     targets : sequence of str
         What to draw; two to a row, one on a narrow figure.
     units : mapping, optional
@@ -96,11 +100,62 @@ def plot_fans(table: pd.DataFrame, past: pd.DataFrame, targets: Sequence[str], *
     for panel, target in zip(axes, targets, strict=False):
         unit = (units or {}).get(target, "")
         name = (names or {}).get(target, target)
-        _fan(panel, table, past, target, f"{name} ({unit})" if unit else name, 9)
+        _fan(panel, table, past, None, target, f"{name} ({unit})" if unit else name, 9)
         panel.set_xlim(*_limits(table, past, targets))
         years(panel, 6)
     for panel in axes[len(targets):]:
         panel.set_visible(False)
+    return figure
+
+
+def plot_differences(tables: Mapping[str, pd.DataFrame], target: str = c.COHESION, *,
+                     reference: str = "as_now", width: float = WIDE) -> Figure:
+    """Draw what scenarios do to one target, month by month.
+
+    Parameters
+    ----------
+    tables : mapping of str to pandas.DataFrame
+        Name of a scenario to the table of its difference: ``target``, ``time``, ``q05``,
+        ``q25``, ``q50``, ``q75``, ``q95``, ``p_lower``.
+    target : str
+        Which target.
+    reference : str
+        What the scenarios are compared with.
+    width : float
+        Of the figure, in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no table, or one has no such target.
+    """
+    if not tables:
+        raise ValueError("there is no difference to draw (allowed: at least one)")
+    for table in tables.values():
+        _require(table, [target])
+    parts = {name: table[table["target"] == target] for name, table in tables.items()}
+    low = min(0.0, *(part["q05"].min() for part in parts.values()))
+    high = max(0.0, *(part["q95"].max() for part in parts.values()))
+    columns = 1 if is_narrow(width) else min(2, len(parts))
+    rows = -(-len(parts) // columns)
+    figure, axes = new_figure(rows, 2.3 * rows if columns > 1 else 2.6 * rows, columns,
+                              width=width)
+    for panel, (name, part) in zip(axes, parts.items(), strict=False):
+        x = months(part["time"].tolist())
+        panel.axhline(0.0, color=GREY, linewidth=0.8)
+        band(panel, x, part, BLUE, "difference")
+        last = part.iloc[-1]
+        tidy(panel, "", f"{name}: P(lower in {last['time']}) = {last['p_lower']:.2f}", size=9)
+        margin = 0.05 * (high - low) or 1.0
+        panel.set_ylim(low - margin, high + margin)
+        years(panel, 4)
+    for panel in axes[len(parts):]:
+        panel.set_visible(False)
+    figure.supylabel(f"{target}, less {reference}", fontsize=9)
     return figure
 
 
@@ -119,15 +174,25 @@ def _require(table: pd.DataFrame, targets: Sequence[str]) -> None:
                          f"{', '.join(known)})")
 
 
-def _fan(axes: Axes, table: pd.DataFrame, past: pd.DataFrame | None, target: str, title: str,
-         size: float) -> None:
+def _fan(axes: Axes, table: pd.DataFrame, past: pd.DataFrame | None,
+         after: pd.DataFrame | None, target: str, title: str, size: float) -> None:
     if past is not None:
-        before = past[past["target"] == target].sort_values("time")
+        before = past[past["target"] == target].sort_values("time", kind="stable")
+        x = months(before["time"].tolist())
         observed = "observed" in before and bool(before["observed"].any())
-        axes.plot(months(before["time"].tolist()), before["value"], "." if observed else "-",
-                  color=BLACK if observed else GREY, markersize=3.5, linewidth=1.2)
+        if not observed and {"q05", "q95"} <= set(before):
+            axes.fill_between(x, before["q05"], before["q95"], color=GREY, alpha=0.2, linewidth=0)
+        axes.plot(x, before["value"], "." if observed else "-", label="observed before" if observed
+                  else "estimated", color=BLACK if observed else GREY, markersize=3.5,
+                  linewidth=1.2)
     part = table[table["target"] == target]
     x = months(part["time"].tolist())
     band(axes, x, part, BLUE, "forecast")
+    if after is not None:
+        came = after[after["target"] == target].sort_values("time", kind="stable")
+        axes.plot(months(came["time"].tolist()), came["value"], linestyle="", marker="D",
+                  markersize=4.5, markerfacecolor=ORANGE, markeredgecolor=BLACK,
+                  markeredgewidth=0.7, label="what came", zorder=3)
+        axes.legend(fontsize=size - 1, frameon=False, loc="best")
     axes.axvline(x[0] - 1 / 24, color=GREY, linewidth=0.8, linestyle=":")
     tidy(axes, target if not title else "", title, size=size)

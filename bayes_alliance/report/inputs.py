@@ -116,7 +116,8 @@ class ReportInputs:
     parameters : dict of str to (numpy.ndarray, numpy.ndarray)
         Prior and posterior draws of the main parameters, each one-dimensional.
     forecast : pandas.DataFrame
-        ``scenario``, ``target``, ``time``, ``q05``, ``q25``, ``q50``, ``q75``, ``q95``.
+        ``scenario``, ``target``, ``time``, ``q01``, ``q05``, ``q25``, ``q50``, ``q75``, ``q95``,
+        ``q99``.
     forecast_sentence : str
         What is expected of cohesion.
     posterior_check, prior_check : CheckSummary

@@ -1,6 +1,14 @@
 """Model files: TOML to a frozen, validated specification; priors; hash."""
 
 from bayes_alliance.spec.families import FAMILIES, TRANSFORMS, Family, Transform
+from bayes_alliance.spec.forecasting import (
+    ForecastSpec,
+    OfficeSpec,
+    OutcomeSpec,
+    ScenarioSpec,
+    ShockSpec,
+    ValueSpec,
+)
 from bayes_alliance.spec.load import parse_model, posterior_hash, read_model, spec_hash
 from bayes_alliance.spec.priors import Priors
 from bayes_alliance.spec.schema import EpisodeSpec, ModelSpec
@@ -17,9 +25,15 @@ __all__ = [
     "TRANSFORMS",
     "EpisodeSpec",
     "Family",
+    "ForecastSpec",
     "ModelSpec",
+    "OfficeSpec",
+    "OutcomeSpec",
     "Priors",
+    "ScenarioSpec",
+    "ShockSpec",
     "Transform",
+    "ValueSpec",
     "find_data_folder",
     "find_dataset",
     "find_model",

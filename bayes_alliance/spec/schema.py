@@ -4,12 +4,20 @@ Invariant: a :class:`ModelSpec` that exists is complete and consistent in itself
 nothing of PyMC and nothing of the data beyond the names it declares.
 """
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from bayes_alliance.constants import COHESION, HYPOTHESES, LATENTS
-from bayes_alliance.exceptions import did_you_mean
+from bayes_alliance.spec.fields import Frozen, Month, Positive, Probability, Window
+from bayes_alliance.spec.forecasting import (
+    AS_NOW,
+    UNKNOWN_GOVERNMENT,
+    ForecastSpec,
+    ScenarioSpec,
+    scenario_problems,
+    settings_problems,
+)
 from bayes_alliance.spec.priors import Priors
 
 __all__ = [
@@ -30,27 +38,12 @@ __all__ = [
     "VerdictSpec",
 ]
 
-AS_NOW: Final = "as_now"
-UNKNOWN_GOVERNMENT: Final = "unknown"
-
-Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-Window = tuple[Month, Month]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LatentName = Literal["threat", "credibility", "cohesion"]
 Quantity = Literal["mean", "gap"]
 Dynamics = Literal["ar1", "random_walk", "local_trend"]
 
 
-class _Frozen(BaseModel):
-    """Base of every part: immutable, no unknown keys, no silent conversion of text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-class DynamicsSpec(_Frozen):
+class DynamicsSpec(Frozen):
     """How the monthly series of each latent move.
 
     ``ar1`` returns to its mean, ``random_walk`` keeps every shock, ``local_trend`` is a random
@@ -68,7 +61,7 @@ class DynamicsSpec(_Frozen):
         return (self.threat, self.credibility, self.cohesion)
 
 
-class ModelHead(_Frozen):
+class ModelHead(Frozen):
     """What is modelled, over which months, in which structural variant."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -96,14 +89,14 @@ class ModelHead(_Frozen):
         return self
 
 
-class LatentSpec(_Frozen):
+class LatentSpec(Frozen):
     """A latent construct: its indicators and, for threat, the drivers that move it."""
 
     indicators: tuple[str, ...] = Field(min_length=1)
     drivers: tuple[str, ...] = ()
 
 
-class DriverSpec(_Frozen):
+class DriverSpec(Frozen):
     """A decaying stock of events: ``f(sum of 0.5 ** (age / half_life)) / scale``."""
 
     kinds: tuple[str, ...] = Field(min_length=1)
@@ -122,21 +115,21 @@ class RivalSpec(DriverSpec):
     signed: bool = True
 
 
-class HypothesisSpec(_Frozen):
+class HypothesisSpec(Frozen):
     """Which parts of the model act."""
 
     paths: tuple[Literal["threat", "credibility"], ...] = ()
     rivals: bool = True
 
 
-class DirectionRule(_Frozen):
+class DirectionRule(Frozen):
     """How the drivers must move for a hypothesis to explain an episode."""
 
     mean: Literal["up", "down"]
     gap: Literal["up", "down"]
 
 
-class EpisodeSpec(_Frozen):
+class EpisodeSpec(Frozen):
     """A window of months, its baselines, and what each hypothesis predicts for it."""
 
     window: Window
@@ -153,7 +146,7 @@ class EpisodeSpec(_Frozen):
         return self
 
 
-class VerdictSpec(_Frozen):
+class VerdictSpec(Frozen):
     """Thresholds of the verdicts, fixed before the data are fitted."""
 
     direction_quantities: dict[LatentName, tuple[Quantity, ...]]
@@ -164,7 +157,7 @@ class VerdictSpec(_Frozen):
     specification_share: Probability
 
 
-class SamplerSpec(_Frozen):
+class SamplerSpec(Frozen):
     """NUTS settings of a full fit and of a leave-out fit.
 
     The monthly series are sampled in coordinates ``chosen`` by what the rows say of each month;
@@ -181,61 +174,7 @@ class SamplerSpec(_Frozen):
     coordinates: Literal["chosen", "non_centred", "centred"] = "chosen"
 
 
-class ForecastSpec(_Frozen):
-    """Horizon of the standard forecast and how far back "as now" looks for event rates."""
-
-    horizon: Annotated[int, Field(ge=1, le=60)] = 24
-    rate_months: Annotated[int, Field(ge=1)] = 24
-
-
-class ScenarioSpec(_Frozen):
-    """What a forecast takes for granted; whatever is not named goes on as now.
-
-    Attributes
-    ----------
-    title : str
-        One line for a reader.
-    administration : str, optional
-        Label of an administration of the patron that was in office within the panel: its effect
-        on credibility and the members' deviations from it hold in every future month.
-    driver_rates, rival_rates : dict of str to float
-        Events a year in place of the recent mean, spread evenly over the months. A rival that is
-        ``signed`` counts what strains less what eases, so its rate may be negative.
-    months : int, optional
-        For how many months the rates hold; afterwards the recent mean again. By default always.
-    governments : dict of str to str
-        Member to the label of a government of the panel, or ``"unknown"``: a new government,
-        whose effect is drawn from the population of governments.
-    """
-
-    title: Annotated[str, StringConstraints(min_length=1)]
-    administration: str | None = None
-    driver_rates: dict[str, Rate] = Field(default_factory=dict)
-    rival_rates: dict[str, Finite] = Field(default_factory=dict)
-    months: Annotated[int, Field(ge=1, le=60)] | None = None
-    governments: dict[str, str] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.months is not None and not (self.driver_rates or self.rival_rates):
-            raise ValueError("months says how long rates hold, but no rate is given")
-        return self
-
-    def problems(self, model: "ModelSpec") -> list[str]:
-        """Return every name that the model does not declare, each with what is allowed."""
-        known = {"driver_rates": tuple(model.drivers), "rival_rates": tuple(model.rivals),
-                 "governments": model.model.members}
-        found = [f"{key} names {name!r}, which the model does not have"
-                 f"{did_you_mean(name, allowed)} (allowed: {', '.join(allowed) or 'none'})"
-                 for key, allowed in known.items()
-                 for name in getattr(self, key) if name not in allowed]
-        found += [f"rival_rates.{name} is {rate:g}, but {name} is not signed (allowed: at least 0)"
-                  for name, rate in self.rival_rates.items()
-                  if rate < 0 and name in model.rivals and not model.rivals[name].signed]
-        return found
-
-
-class ModelSpec(_Frozen):
+class ModelSpec(Frozen):
     """A whole model file.
 
     Attributes
@@ -296,7 +235,8 @@ class ModelSpec(_Frozen):
         if AS_NOW in self.scenarios:
             problems.append(f"scenarios.{AS_NOW} is built in and cannot be declared")
         problems += [f"scenarios.{name}: {problem}" for name, scenario in self.scenarios.items()
-                     for problem in scenario.problems(self)]
+                     for problem in scenario_problems(scenario, self)]
+        problems += [f"forecast.{problem}" for problem in settings_problems(self.forecast, self)]
         if problems:
             raise ValueError("; ".join(problems))
         return self

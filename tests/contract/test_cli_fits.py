@@ -1,18 +1,23 @@
 """The commands that sample, run for real on few draws in this process."""
 
+import io
 import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
+from rich.console import Console
 from typer.testing import CliRunner
 
 from bayes_alliance import api, inference
 from bayes_alliance.checks import prior_fit
+from bayes_alliance.cli import console
 from bayes_alliance.cli.app import app
 from bayes_alliance.inference import Gate, fit_panel, load_fit
 from bayes_alliance.report import FILES
+from tests.helpers.made_up_fit import made_up_fit
 
 FEW = ["--draws", "60", "--tune", "150", "--chains", "2"]
 LOOSE = Gate(rhat=10.0, rhat_states=10.0, ess=1.0, bfmi=0.0, divergences=10_000)
@@ -90,6 +95,51 @@ def test_forecast_writes_its_table(tmp_path, loose, scenario):
     assert set(table["scenario"]) == {scenario}
     assert table["time"].nunique() == 6
     assert re.match(r"2025-06, .*cohesion is lower", done.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    monkeypatch.setattr(api, "fit_panel", lambda spec, panel, **_: made_up_fit(spec, panel))
+
+
+def test_forecast_writes_outcomes_waves_and_draws_where_they_are_asked_for(tmp_path, made_up):
+    done = run("forecast", "rok_japan", "--out", tmp_path, "--scenario", "calm_2018")
+    assert done.exit_code == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"forecast.csv", "outcomes.csv",
+                                                          "waves.csv"}
+    outcomes = pd.read_csv(tmp_path / "outcomes.csv")
+    assert list(outcomes.columns) == ["scenario", "outcome", "title", "probability", "mcse"]
+    assert set(outcomes["scenario"]) == {"calm_2018"}
+    for row in outcomes.itertuples():
+        assert f"{row.title},{row.probability:.4g}," in done.stdout
+    waves = pd.read_csv(tmp_path / "waves.csv")
+    assert list(waves.columns) == ["scenario", "indicator", "pollster", "time", "q01", "q05",
+                                   "q25", "q50", "q75", "q95", "q99"]
+    done = run("forecast", "rok_japan", "--out", tmp_path, "--keep-draws")
+    assert done.exit_code == 0, done.stderr
+    with xr.open_dataset(tmp_path / "forecast.nc", engine="h5netcdf") as draws:
+        assert draws["cohesion"].shape == (40, 24)
+
+
+def test_outcomes_fit_a_terminal_of_80_columns(tmp_path, made_up, monkeypatch):
+    monkeypatch.setattr(console, "is_terminal", lambda: True)
+    monkeypatch.setattr(console, "OUT", Console(width=80, file=(shown := io.StringIO())))
+    done = run("forecast", "rok_japan", "--out", tmp_path)
+    assert done.exit_code == 0, done.stderr
+    lines = shown.getvalue().splitlines()
+    assert lines[0].startswith("outcomes, as_now")
+    assert "probability" in lines[2]
+    assert max(len(line) for line in lines) <= 80
+    assert "cohesion falls below its 2019 mean within 24" in shown.getvalue()
+
+
+def test_a_month_outside_the_forecast_is_refused_before_the_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(api, "fit_panel", None)
+    done = run("forecast", "rok_japan", "--out", tmp_path / "new", "--horizon", 6, "--scenario",
+               "calm_2018")
+    assert done.exit_code == 2
+    assert "ahead = 12 is outside a forecast of 6 months" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_forecast_whose_fit_fails_the_gate_keeps_the_draws(tmp_path):

@@ -30,6 +30,7 @@ def test_a_model_is_shown_whole(spec):
         assert f"  {name}\n" in words
     for kind, names in (("driver", spec.drivers), ("rival", spec.rivals),
                         ("hypothesis", spec.hypotheses), ("episode", spec.episodes),
+                        ("office", spec.forecast.offices), ("outcome", spec.forecast.outcomes),
                         ("scenario", ("as_now", *spec.scenarios))):
         for name in names:
             assert f"{kind} {name}: " in words
@@ -40,6 +41,10 @@ def test_a_model_is_shown_whole(spec):
                  f"{spec.sampler.chains} chains of {spec.sampler.tune} + "
                  f"{spec.sampler.draws} draws",
                  "administration of the patron: trump_1", "nuclear_tests: 1 a year, for 12 months",
+                 "office us: terms of 48 months from 2005-02, somebody new with probability 0.6",
+                 "office japan: changes hands in any month, every 25 on average",
+                 "cohesion below its mean of 2019-01 to 2019-12, within 24 months",
+                 "threat of rok 12 months ahead: 0.2 with sd 0.3",
                  "government of rok: unknown", "coefficient: Normal(mu 0, sd 0.5)", "hash "):
         assert part in words, part
 

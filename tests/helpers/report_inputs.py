@@ -219,7 +219,8 @@ def make_forecast(spec, panel, rng):
         centre, spread = rng.normal(), np.linspace(0.3, 1.0, 24)
         frames.append(pd.DataFrame({
             "scenario": "as_now", "target": target, "time": future,
-            **{level: centre + z * spread for level, z in LEVELS.items()}}))
+            **{level: centre + z * spread
+               for level, z in {"q01": -2.326, **LEVELS, "q99": 2.326}.items()}}))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from bayes_alliance.forecast.baselines import BASELINES, LEAST_ROWS
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SpecError
+from bayes_alliance.forecast.baselines import BASELINES, LEAST_ROWS
 from bayes_alliance.forecast.cutting import cut_fit, cut_panel, known_rows
 from bayes_alliance.forecast.indicators import Outlook
 from bayes_alliance.forecast.links import Link, history

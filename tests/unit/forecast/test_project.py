@@ -7,6 +7,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.forecast import ScenarioSpec, forecast, states
 from bayes_alliance.model.predict import flatten
+from bayes_alliance.spec import ForecastSpec
 from tests.helpers.made_up_fit import made_up_fit
 
 
@@ -25,7 +26,7 @@ def test_every_target_has_ordered_quantiles_for_every_month(ahead, spec):
     assert set(table["target"]) == {*spec.series, *spec.indicators}
     assert (table.groupby("target").size() == 24).all()
     assert table["time"].min() == "2025-01"
-    values = table[["q05", "q25", "q50", "q75", "q95"]].to_numpy()
+    values = table[["q01", "q05", "q25", "q50", "q75", "q95", "q99"]].to_numpy()
     assert (np.diff(values, axis=1) >= 0).all()
 
 
@@ -73,6 +74,7 @@ def test_carrying_on_with_the_last_months_inputs_and_no_shocks_goes_back_to_the_
     quick = replace(fit, posterior=fit.posterior.assign({
         c.VAR_HALF_LIFE: fit.posterior[c.VAR_HALF_LIFE] * 0 + 0.01}))
     monkeypatch.setattr(states, "_shocks", lambda fit, shape, rng: np.zeros(shape))
+    quick = replace(quick, spec=quick.spec.model_copy(update={"forecast": ForecastSpec()}))
     found = forecast(quick, 2, seed=1).data["cohesion"].to_numpy()
     assert np.ptp(found, axis=1).max() < 0.2
     assert (found.std(axis=0) > 0.05).all()

@@ -7,13 +7,15 @@ from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SpecError
 from bayes_alliance.forecast import AS_NOW, ScenarioSpec, forecast, resolve_scenario
 from bayes_alliance.forecast.states import future_stocks
-from bayes_alliance.spec import parse_model, read_model
+from bayes_alliance.spec import ForecastSpec, parse_model, read_model
+from bayes_alliance.spec.forecasting import scenario_problems
 from tests.helpers.made_up_fit import made_up_fit
 
 
 @pytest.fixture(scope="module")
 def made_up(spec, panel):
-    return made_up_fit(spec, panel)
+    """Nobody comes into office: what differs is what a scenario says."""
+    return made_up_fit(spec.model_copy(update={"forecast": ForecastSpec()}), panel)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def test_a_scenario_comes_from_a_file_as_well(made_up, tmp_path):
 
 def test_an_unknown_scenario_names_the_known_ones_and_the_nearest(made_up):
     with pytest.raises(SpecError, match=r"unknown scenario 'us_dout'; did you mean 'us_doubt'.*"
-                                        r"as_now, us_doubt, launches_2022, new_seoul"):
+                                        r"as_now, us_doubt, launches_2022, new_seoul, calm_2018"):
         made_up.forecast(3, scenario="us_dout")
 
 
@@ -138,6 +140,16 @@ def test_everything_that_is_wrong_with_a_scenario_is_said_at_once(spec, panel):
     ("[scenarios.a]\nmonths = 0", "scenarios.a.title: this key is missing"),
     ("[scenarios.a]\ntitle = 'x'\ndriver_rates = { overflights = -1 }", "greater than or equal"),
     ("[scenarios.a]\ntitle = 'x'\nmonths = 3", "no rate is given"),
+    ("[scenarios.a]\ntitle = 'x'\n[[scenarios.a.threat]]\nmembr = 'rok'\nahead = 1\nvalue = 1",
+     "did you mean 'member'"),
+    ("[scenarios.a]\ntitle = 'x'\n[[scenarios.a.shocks]]\nseries = 'cohesion'\nahead = 1\nsiz = 1",
+     "did you mean 'size'"),
+    ("[scenarios.a]\ntitle = 'x'\nthreat = [{member = 'rok', ahead = 1, value = 1, sd = -1}]",
+     "threat.0.sd: .*greater than or equal"),
+    ("[scenarios.a]\ntitle = 'x'\nthreat = [{member = 'rok', value = 1}]",
+     "one of month and ahead"),
+    ("[scenarios.a]\ntitle = 'x'\nthreat = [{member = 'rok', ahead = 61, value = 1}]",
+     "less than or equal to 60"),
     ("[scenarios.a]\ntitle = 'x'\n[scenarios.b]\ntitle = 'y'", "exactly one scenario"),
     ("title = 'x'", "exactly one scenario"),
     ("[scenarios.as_now]\ntitle = 'x'", "is built in"),
@@ -165,10 +177,11 @@ def test_a_model_file_with_a_wrong_scenario_is_refused(text, old, new, message):
 def test_rates_of_an_unsigned_rival_are_not_negative(spec):
     rivals = {"triggers_rok": spec.rivals["triggers_rok"].model_copy(update={"signed": False})}
     loose = spec.model_copy(update={"rivals": rivals})
-    assert "not signed" in ScenarioSpec(
-        title="x", rival_rates={"triggers_rok": -1.0}).problems(loose)[0]
-    assert ScenarioSpec(title="x", rival_rates={"triggers_rok": -1.0}).problems(spec) == []
+    asked = ScenarioSpec(title="x", rival_rates={"triggers_rok": -1.0})
+    assert "not signed" in scenario_problems(asked, loose)[0]
+    assert scenario_problems(asked, spec) == []
 
 
 def test_the_shipped_scenarios_are_those_documented():
-    assert list(read_model("rok_japan").scenarios) == ["us_doubt", "launches_2022", "new_seoul"]
+    assert list(read_model("rok_japan").scenarios) == ["us_doubt", "launches_2022", "new_seoul",
+                                                       "calm_2018"]

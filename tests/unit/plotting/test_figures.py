@@ -26,6 +26,8 @@ def figures(inputs, width):
     yield plotting.plot_fan(inputs.forecast, past=past, width=width)
     yield plotting.plot_fans(inputs.forecast, past, ["cohesion", "threat_rok", "credibility_rok"],
                              width=width)
+    yield plotting.plot_differences({"us_doubt": inputs.forecast.assign(p_lower=0.5)},
+                                    width=width)
     yield plotting.plot_coverage(inputs.panel.rows, inputs.panel.excluded,
                                  inputs.panel.indicators, width=width)
     yield plotting.plot_prior_posterior(inputs.parameters, width=width)
@@ -40,7 +42,7 @@ def figures(inputs, width):
 @pytest.mark.parametrize("width", [plotting.WIDE, plotting.NARROW])
 def test_every_figure_has_its_width_and_legible_type_inside_it(inputs, width):
     drawn = list(figures(inputs, width))
-    assert len(drawn) == 13
+    assert len(drawn) == 14
     for figure in drawn:
         assert figure.get_figwidth() == width
         figure.canvas.draw()
@@ -196,3 +198,42 @@ def test_a_fan_says_its_scenario_and_a_state_its_readers_name(inputs):
     figure = plotting.plot_fans(inputs.forecast, past, ["threat_rok"],
                                 names={"threat_rok": "threat, ROK"})
     assert figure.axes[0].get_title(loc="left") == "threat, ROK"
+
+
+def test_a_fan_has_the_bands_of_its_past_and_marks_what_came(inputs):
+    before = inputs.states[inputs.states["latent"] == "cohesion"].rename(
+        columns={"q50": "value"}).assign(target="cohesion", observed=False)
+    after = inputs.forecast.loc[inputs.forecast["target"] == "cohesion", ["target", "time"]].assign(
+        value=0.25).iloc[[2, 5]]
+    axes = plotting.plot_fan(inputs.forecast, past=before, after=after).axes[0]
+    assert len(axes.collections) == 3  # the past's band, and two of the fan
+    past = axes.collections[0].get_paths()[0].get_extents()
+    assert past.y1 == pytest.approx(before["q95"].max())
+    (came,) = [line for line in axes.lines if line.get_label() == "what came"]
+    assert came.get_xdata() == pytest.approx(months(after["time"].tolist()))
+    assert list(came.get_ydata()) == [0.25, 0.25]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "estimated", "forecast", "what came"]
+    assert plotting.plot_fan(inputs.forecast, past=before).axes[0].get_legend() is None
+
+
+def test_differences_have_a_panel_a_scenario_on_one_scale_about_nothing(inputs):
+    table = inputs.forecast.assign(p_lower=0.25)
+    wider = table.assign(q95=table["q95"] + 5.0)
+    figure = plotting.plot_differences({"us_doubt": table, "new_seoul": wider, "third": table},
+                                       reference="as_now")
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title(loc="left").split(":")[0] for axes in shown] == [
+        "us_doubt", "new_seoul", "third"]
+    last = table["time"].max()
+    assert shown[0].get_title(loc="left") == f"us_doubt: P(lower in {last}) = 0.25"
+    assert len({axes.get_ylim() for axes in shown}) == 1
+    for axes, part in zip(shown, (table, wider, table), strict=True):
+        zero, median = axes.lines
+        assert list(zero.get_ydata()) == [0.0, 0.0]
+        wanted = part.loc[part["target"] == "cohesion", "q50"]
+        assert median.get_ydata() == pytest.approx(wanted.to_numpy())
+    with pytest.raises(ValueError, match="no target amity"):
+        plotting.plot_differences({"us_doubt": table}, "amity")
+    with pytest.raises(ValueError, match="no difference"):
+        plotting.plot_differences({})

@@ -38,8 +38,8 @@ def test_the_columns_are_those_of_the_contract():
                                      "direction_probability", "contribution_probability",
                                      "contribution_share", "log_bayes_factor",
                                      "log_bayes_factor_se", "specification_share")
-    assert FILES["forecast.csv"] == ("scenario", "target", "time", "q05", "q25", "q50", "q75",
-                                     "q95")
+    assert FILES["forecast.csv"] == ("scenario", "target", "time", "q01", "q05", "q25", "q50",
+                                     "q75", "q95", "q99")
 
 
 def test_diagnostics_are_plain_json_also_where_a_figure_is_missing(inputs, tmp_path):
