@@ -127,14 +127,14 @@ class Fit:
                 self.spec, self.panel, hypothesis="HX", seed=int(self.provenance["seed"])))
         return import_module("bayes_alliance.hypotheses").compare_episodes(reference, self)
 
-    def forecast(self, horizon: int | None = None, *, scenario: str = "as_now") -> Any:
+    def forecast(self, horizon: int | None = None, *, scenario: Any = "as_now") -> Any:
         """Forecast cohesion and every indicator.
 
         Parameters
         ----------
         horizon : int, optional
             Months ahead; the model file's by default.
-        scenario : {"as_now"}
+        scenario : str, pathlib.Path or ScenarioSpec
             See :func:`bayes_alliance.forecast.forecast`.
 
         Returns

@@ -74,13 +74,19 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
     evidence = together(leave_episode_out(full, without), leave_future_out(ends),
                         whole_period(full)).table
     ahead = forecast(full, seed=seed)
+    others = {name: forecast(full, seed=seed, scenario=name) for name in spec.scenarios}
     return ReportInputs(
         spec=spec, panel=full.panel, states=monthly_bands(full), gaps=monthly_gaps(full),
         episodes=episodes, evidence=evidence,
         verdicts=judge(spec, episodes, evidence, None if grid is None else agreeing(grid)).table,
         readings=readings(full), coefficients=full.posterior[c.VAR_COEFFICIENT],
         parameters=main_parameters(prior, full), forecast=ahead.table,
-        forecast_sentence=ahead.sentence,
+        forecast_sentence=ahead.sentence, waves=ahead.waves,
+        scenarios=pd.concat([pd.DataFrame(), *(one.table for one in others.values())],
+                            ignore_index=True),
+        differences={name: one.minus(ahead).table for name, one in others.items()},
+        outcomes=pd.concat([ahead.outcomes, *(one.outcomes for one in others.values())],
+                           ignore_index=True),
         posterior_check=_check(posterior_predictive(full, seed=seed)),
         prior_check=_check(prior_predictive(prior, seed=seed)),
         fits=(_summary("H12", full, FULL_GATE, with_table=True),

@@ -84,6 +84,9 @@ def pictures(inputs: ReportInputs) -> dict[str, Picture]:
     if not inputs.full.table.empty:
         drawn["diagnostics"] = (lambda width: plotting.plot_diagnostics(
             inputs.full.table, inputs.full.gate, width=width), _diagnostics_alt(inputs))
+    if inputs.differences:
+        drawn["differences"] = (lambda width: plotting.plot_differences(
+            inputs.differences, width=width), _differences_alt(inputs))
     drawn |= backtest_figures(inputs, _past(inputs), _units(inputs))
     return {name: _picture(draw, alt) for name, (draw, alt) in drawn.items()}
 
@@ -190,6 +193,17 @@ def _fan_alt(inputs: ReportInputs) -> str:
     between = wording.interval(wording.number(last["q05"]), wording.number(last["q95"]))
     return (f"Fan of the forecast of cohesion. In {wording.month(last['time'])} the median is "
             f"{wording.number(last['q50'], signed=True)}, 90% interval {between}.")
+
+
+def _differences_alt(inputs: ReportInputs) -> str:
+    pieces = []
+    for name, table in inputs.differences.items():
+        last = table[table["target"] == c.COHESION].iloc[-1]
+        between = wording.interval(wording.number(last["q05"]), wording.number(last["q95"]))
+        pieces.append(f"{name.replace('_', ' ')} {wording.number(last['q50'], signed=True)} "
+                      f"{between}")
+    return ("Fans of the difference of cohesion under each scenario from as now. In the last "
+            f"month: {'; '.join(pieces)}.")
 
 
 def _fans_alt(inputs: ReportInputs) -> str:

@@ -132,6 +132,13 @@ class ReportInputs:
     grid : pandas.DataFrame
         ``specification``, ``group``, ``episode``, ``hypothesis``, ``verdict``, ``converged`` of
         the robustness grid; empty where it has not been run.
+    waves, outcomes : pandas.DataFrame
+        Poll waves to be expected, and the probabilities of the model file's outcomes under every
+        scenario; see :class:`bayes_alliance.forecast.Forecast`.
+    scenarios : pandas.DataFrame
+        As ``forecast``, of the scenarios beside "as now".
+    differences : dict of str to pandas.DataFrame
+        What each scenario does to every target, compared with "as now".
     backtest : BacktestTables, optional
         Of forecasts from earlier months; None where it has not been run.
     sizes, swings : pandas.DataFrame
@@ -157,6 +164,10 @@ class ReportInputs:
     provenance: dict[str, Any]
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     grid: pd.DataFrame = field(default_factory=pd.DataFrame)
+    waves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    outcomes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    scenarios: pd.DataFrame = field(default_factory=pd.DataFrame)
+    differences: dict[str, pd.DataFrame] = field(default_factory=dict)
     backtest: BacktestTables | None = None
     sizes: pd.DataFrame = field(default_factory=pd.DataFrame)
     swings: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -47,8 +47,9 @@ def write_machine_files(inputs: ReportInputs, out: Path) -> list[Path]:
         The files.
     """
     out.mkdir(parents=True, exist_ok=True)
+    forecasts = pd.concat([inputs.forecast, inputs.scenarios], ignore_index=True)
     tables = {"states.csv": inputs.states, "episodes.csv": inputs.episodes,
-              "hypotheses.csv": inputs.evidence, "forecast.csv": inputs.forecast,
+              "hypotheses.csv": inputs.evidence, "forecast.csv": forecasts,
               "verdicts.csv": inputs.verdicts}
     # Every text is made before the first file is touched, so that a missing column leaves all
     # the old files as they were.

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bayes_alliance import constants as c
 from bayes_alliance.plotting.style import country
-from bayes_alliance.report import details, summary, wording
+from bayes_alliance.report import details, forecasts, summary, wording
 from bayes_alliance.report.backtests import backtest_section
 from bayes_alliance.report.figures import pictures
 from bayes_alliance.report.inputs import ReportInputs
@@ -58,7 +58,9 @@ def render(results: ReportInputs) -> str:
     return environment.get_template("page.html.j2").render(
         spec=results.spec, panel=results.panel, screen=screen, tables=tables,
         figures=pictures(results), fits=results.fits, full=results.full,
-        backtest=backtest_section(results), provenance=results.provenance,
+        backtest=backtest_section(results),
+        ahead={name: getattr(forecasts, name)(results) for name in forecasts.__all__},
+        provenance=results.provenance,
         forecast_sentence=results.forecast_sentence,
         last_month=str(results.panel.time[-1]), checks=(results.prior_check,
                                                         results.posterior_check),

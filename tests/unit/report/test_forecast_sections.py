@@ -1,0 +1,127 @@
+"""The page's parts on forecasts: what they show is what the tables say."""
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.report.backtests import backtest_section
+from bayes_alliance.report.beside import (
+    BACKTEST_FILES,
+    read_backtest,
+    read_grid,
+    write_backtest,
+    write_grid,
+)
+from bayes_alliance.report.forecasts import offices, outcomes, scenarios, waves
+from bayes_alliance.report.machine import write_machine_files
+from bayes_alliance.report.page import render
+from tests.helpers.backtest_tables import with_backtest, with_scenarios
+from tests.helpers.report_inputs import make_inputs
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return with_backtest(with_scenarios(make_inputs()))
+
+
+@pytest.fixture(scope="module")
+def page(inputs):
+    return render(inputs)
+
+
+def test_without_a_backtest_the_page_says_so():
+    bare = make_inputs()
+    assert backtest_section(bare) == {}
+    assert outcomes(bare) == {}
+    assert waves(bare) == []
+
+
+def test_the_page_shows_every_method_and_says_what_favours_the_rules(inputs, page):
+    section = backtest_section(inputs)
+    assert [row["method"] for row in section["skill"]][:2] == ["Last Value", "Random Walk Drift"]
+    assert {row["kind"] for row in section["skill"]} == {"rule", "hypothesis", "combination"}
+    assert section["horizons"] == ["1", "2–3", "4–6", "7–12", "13–24"]
+    assert "chosen with hindsight, which favours the rules" in page
+    assert "The backtest has not been run" not in page
+    for words in ("CRPS skill over the best simple rule at each horizon", "dashed: what they",
+                  "flat if calibrated", "forecast at the end of every other year",
+                  "What each scenario does to cohesion"):
+        assert words in page
+
+
+def test_skill_in_the_table_is_the_skill_of_the_figures_table(inputs):
+    own = inputs.backtest.skill
+    row = own[(own["method"] == "H12") & (own["horizon"] == 6)].iloc[0]
+    cell = next(one for one in backtest_section(inputs)["skill"]
+                if one["method"] == "H12")["cells"][2]
+    assert int(re.sub(r"[^\d]", "", cell["skill"])) == round(100 * row["skill"])
+    assert 10 < 100 * row["skill"] < 30
+
+
+def test_an_outcome_that_nobody_can_tell_is_a_dash(inputs):
+    found = outcomes(inputs)
+    assert found["scenarios"][0] == "as now"
+    at = found["scenarios"].index("Us Doubt")
+    assert all(row["cells"][at] == "–" and row["cells"][0] == "0.25" for row in found["rows"])
+
+
+def test_scenarios_and_waves_stand_with_their_months(inputs, page):
+    rows = scenarios(inputs)
+    assert [row["title"] for row in rows] == [one.title for one in
+                                              inputs.spec.scenarios.values()]
+    assert {row["month"] for row in waves(inputs)} == {"2025-10"}
+    for row in rows:
+        assert row["title"] in page
+    assert len(offices(inputs)) == len(inputs.spec.forecast.offices)
+
+
+def test_machine_files_hold_every_scenario(inputs, tmp_path):
+    other = inputs.forecast.assign(scenario="us_doubt")
+    write_machine_files(replace(inputs, scenarios=other), tmp_path)
+    assert set(pd.read_csv(tmp_path / "forecast.csv")["scenario"]) == {"as_now", "us_doubt"}
+
+
+class Found:
+    """What a backtest or a grid offers to be written."""
+
+    def __init__(self, tables):
+        self.table, self.by_indicator, self.pit, self.weights, self._paths = tables
+
+    def paths(self, months):
+        return self._paths
+
+
+def test_a_backtest_is_read_as_it_was_written_and_only_with_its_own_model(inputs, tmp_path):
+    write_backtest(Found(inputs.backtest), inputs.spec, inputs.panel, tmp_path)
+    found = read_backtest(tmp_path, inputs.spec, inputs.panel)
+    for before, after in zip(inputs.backtest, found, strict=True):
+        pd.testing.assert_frame_equal(before.reset_index(drop=True), after, check_dtype=False,
+                                      rtol=1e-5)
+    other = replace(inputs.panel, data_hash="2c" * 32)
+    assert read_backtest(tmp_path, inputs.spec, other) is None
+    forecast = inputs.spec.forecast.model_copy(update={"rate_months": 7})
+    spec = inputs.spec.model_copy(update={"forecast": forecast})
+    assert read_backtest(tmp_path, spec, inputs.panel) is None
+    (tmp_path / BACKTEST_FILES[3]).unlink()
+    assert read_backtest(tmp_path, inputs.spec, inputs.panel) is None
+
+
+def test_a_grid_outlives_a_change_of_the_forecast_only(inputs, tmp_path):
+    class Grid:
+        table = pd.DataFrame({"specification": ["as committed"], "group": ["committed"],
+                              "episode": ["friction"], "hypothesis": ["H1"],
+                              "verdict": ["inconclusive"], "converged": [True]})
+
+    write_grid(Grid, inputs.spec, inputs.panel, tmp_path)
+    forecast = inputs.spec.forecast.model_copy(update={"rate_months": 7})
+    assert read_grid(tmp_path, inputs.spec.model_copy(update={"forecast": forecast}),
+                     inputs.panel) is not None
+    priors = inputs.spec.priors.model_copy(update={"student_t_noise_df": 7.0})
+    assert read_grid(tmp_path, inputs.spec.model_copy(update={"priors": priors}),
+                     inputs.panel) is None
+    (tmp_path / "robustness.csv").write_text("specification\nx\n")
+    with pytest.raises(SchemaError, match="lacks group"):
+        read_grid(tmp_path, inputs.spec, inputs.panel)
