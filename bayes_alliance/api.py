@@ -23,6 +23,7 @@ from bayes_alliance.forecast import forecast as _forecast
 from bayes_alliance.hypotheses import (
     Episodes,
     Evidence,
+    Stones,
     Verdicts,
     absolute_values,
     compare_episodes,
@@ -65,11 +66,14 @@ class Comparison:
         Differences when an episode is left out, when its future is, and over the whole period.
     verdicts : Verdicts
         What follows from both by the thresholds of the model file.
+    absolute : dict of (str, str) to Stones, optional
+        Absolute values by hypothesis and episode, where they were asked for.
     """
 
     episodes: Episodes
     evidence: Evidence
     verdicts: Verdicts
+    absolute: dict[tuple[str, str], Stones] | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -140,7 +144,7 @@ def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = Non
     evidence = together(leave_episode_out(full, without, values), leave_future_out(ends),
                         whole_period(full))
     episodes = compare_episodes(reference, full)
-    return Comparison(episodes, evidence, judge(spec, episodes.table, evidence.table))
+    return Comparison(episodes, evidence, judge(spec, episodes.table, evidence.table), values)
 
 
 def _told(announce: Announce | None) -> Callable[[Tally], None] | None:

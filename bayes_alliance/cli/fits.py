@@ -58,14 +58,22 @@ def compare_command(model: Model, seed: Seed = 1, work: Work = None,
                     workers: Annotated[int | None, typer.Option(
                         min=1, help="Processes of these; as many as cores if not given.")] = None,
                     cluster: Annotated[str | None, typer.Option(
-                        help="Address of a Dask scheduler that runs them.")] = None) -> None:
+                        help="Address of a Dask scheduler that runs them.")] = None,
+                    out: Annotated[Path | None, typer.Option(
+                        help="Folder of a report that takes the absolute values up.")] = None,
+                    ) -> None:
     """Compare the hypotheses in every episode."""
     with errors_to_status(keep=None if work is not None else Path()):
         from bayes_alliance.api import compare
+        from bayes_alliance.inference import load_model
+        from bayes_alliance.report import write_stones
 
         with steps() as shown:
             result = compare(model, seed=seed, announce=shown.announce, report=shown.report,
                              work=work, absolute=absolute, workers=workers, cluster=cluster)
+        if out is not None and result.absolute is not None:
+            spec, panel = load_model(model)
+            write_stones(result.absolute, spec, panel, out)
         print_table(result.table[["episode", "hypothesis", "verdict", "reason"]], "verdicts")
         table = result.evidence.table
         for unit, title in (("leave_episode_out", "the episode's cohesion rows held out"),

@@ -12,6 +12,7 @@ from bayes_alliance.plotting.coverage import plot_coverage
 from bayes_alliance.plotting.diagnostics import plot_diagnostics, plot_ranks
 from bayes_alliance.plotting.episodes import plot_contributions
 from bayes_alliance.plotting.forecast import plot_differences, plot_fan, plot_fans
+from bayes_alliance.plotting.specifications import plot_specifications
 from bayes_alliance.plotting.states import plot_drivers, plot_states
 from bayes_alliance.plotting.style import NARROW, WIDE
 from bayes_alliance.plotting.verdicts import plot_evidence, plot_verdicts
@@ -35,6 +36,7 @@ __all__ = [
     "plot_prior_posterior",
     "plot_ranks",
     "plot_skill",
+    "plot_specifications",
     "plot_states",
     "plot_verdicts",
 ]

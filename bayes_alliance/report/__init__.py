@@ -11,17 +11,19 @@ if TYPE_CHECKING:
     from bayes_alliance.report.beside import (
         read_backtest,
         read_grid,
+        read_stones,
         write_backtest,
         write_grid,
+        write_stones,
     )
     from bayes_alliance.report.job import FitShelf, make_report, run_main_job
 
 __all__ = ["FILES", "CheckSummary", "FitShelf", "FitSummary", "ReportInputs", "make_report",
-           "read_backtest", "read_grid", "run_main_job", "write_backtest", "write_grid",
-           "write_machine_files", "write_report"]
+           "read_backtest", "read_grid", "read_stones", "run_main_job", "write_backtest",
+           "write_grid", "write_machine_files", "write_report", "write_stones"]
 _LATER = {"FitShelf": "job", "make_report": "job", "run_main_job": "job",
-          "read_backtest": "beside", "read_grid": "beside", "write_backtest": "beside",
-          "write_grid": "beside"}
+          "read_backtest": "beside", "read_grid": "beside", "read_stones": "beside",
+          "write_backtest": "beside", "write_grid": "beside", "write_stones": "beside"}
 
 
 def __getattr__(name: str) -> Any:

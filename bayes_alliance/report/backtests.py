@@ -20,6 +20,7 @@ from bayes_alliance.report.inputs import BacktestTables, ReportInputs
 __all__ = ["backtest_figures", "backtest_section"]
 
 _SHOWN: Final = 4
+_NAMES: Final = {"ar1": "AR(1)", "ets": "ETS"}
 Draw = Callable[[float], Figure]
 
 
@@ -29,12 +30,13 @@ def backtest_section(inputs: ReportInputs) -> dict[str, Any]:
     if found is None:
         return {}
     horizons = sorted(int(one) for one in found.skill["horizon"].unique())
+    best = [str(found.skill.loc[found.skill["horizon"] == h, "best_rule"].iloc[0])
+            for h in horizons]
     return {"sentence": told(found.skill), "default": DEFAULT,
             "origins": int(found.skill["origins"].iloc[0]), "horizons": _spans(horizons),
             "skill": [_method(part, str(name), horizons)
                       for name, part in found.skill.groupby("method", sort=False)],
-            "best": [readable(found.skill.set_index("horizon").at[h, "best_rule"].iloc[0])
-                     for h in horizons],
+            "best": [_NAMES.get(name, readable(name)) for name in best],
             "indicators": _by_indicator(found, inputs, horizons),
             "weights": _weights(found.weights)}
 
@@ -48,7 +50,8 @@ def _spans(horizons: list[int]) -> list[str]:
 def _method(part: pd.DataFrame, name: str, horizons: list[int]) -> dict[str, Any]:
     rows = part.set_index("horizon").loc[horizons]
     kind = str(rows["kind"].iloc[0])
-    return {"method": name if kind == "hypothesis" else readable(name), "kind": kind,
+    shown = name if kind == "hypothesis" else _NAMES.get(name, readable(name))
+    return {"method": shown, "kind": kind,
             "cells": [{"skill": wording.percent(row.skill),
                        "interval": wording.interval(wording.percent(row.skill_low, unit=False),
                                                     wording.percent(row.skill_high, unit=False)),
@@ -77,8 +80,7 @@ def _weights(weights: pd.DataFrame) -> list[dict[str, str]]:
             for row in last.itertuples()]
 
 
-def backtest_figures(inputs: ReportInputs, past: pd.DataFrame,
-                     units: dict[str, str]) -> dict[str, tuple[Draw, str]]:
+def backtest_figures(inputs: ReportInputs) -> dict[str, tuple[Draw, str]]:
     """Return how each figure is drawn, with its alternative text; empty without a backtest."""
     found = inputs.backtest
     if found is None:
@@ -91,6 +93,11 @@ def backtest_figures(inputs: ReportInputs, past: pd.DataFrame,
     fans = sorted(observed, key=lambda name: -int((inputs.panel.rows["indicator"] == name).sum()
                                                   if inputs.panel.indicators.at[name, "kind"]
                                                   == "opinion" else 0))[:_SHOWN]
+    units = {str(name): str(unit) for name, unit in inputs.panel.indicators["unit"].items()}
+    rows = inputs.panel.rows
+    middle = ((rows["start_month"] + rows["end_month"]) // 2).to_numpy()
+    past = pd.DataFrame({"target": rows["indicator"], "value": rows["value"],
+                         "time": [str(inputs.panel.time[at]) for at in middle]})
     own = skill[skill["method"] == DEFAULT]
     words = ", ".join(f"{100 * row.inside90:.0f}% up to {row.horizon} months"
                       for row in own.itertuples())

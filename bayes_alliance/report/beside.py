@@ -4,7 +4,7 @@ Invariant: a result of another model file or other data than the report's is nev
 report then says that it has not been computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,19 +12,23 @@ import pandas as pd
 
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.forecast.summary import Backtest
-from bayes_alliance.hypotheses import Robustness
+from bayes_alliance.hypotheses import Robustness, Stones
+from bayes_alliance.hypotheses.stepping import stones
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import ModelSpec, posterior_hash, spec_hash
 from bayes_alliance.tables import Panel
 
-__all__ = ["BACKTEST_FILES", "GRID_FILE", "read_backtest", "read_grid", "write_backtest",
-           "write_grid"]
+__all__ = ["BACKTEST_FILES", "GRID_FILE", "STONES_FILE", "read_backtest", "read_grid",
+           "read_stones", "write_backtest", "write_grid", "write_stones"]
 
 GRID_FILE: Final = "robustness.csv"
+STONES_FILE: Final = "absolute.csv"
 BACKTEST_FILES: Final = ("backtest.csv", "backtest_indicators.csv", "backtest_pit.csv",
                          "backtest_weights.csv", "backtest_paths.csv")
 _HASHES: Final = ("spec_hash", "data_hash")
-_GRID: Final = ("specification", "group", "episode", "hypothesis", "verdict", "converged")
+_STONES: Final = ("hypothesis", "episode", "step", "weight", "value", "error", "effective")
+_GRID: Final = ("specification", "group", "episode", "hypothesis", "verdict",
+                "log_bayes_factor", "log_bayes_factor_se", "converged")
 _BACKTEST: Final = (
     ("method", "kind", "horizon", "skill", "skill_low", "skill_high", "gain_low", "inside90",
      "origins"),
@@ -61,6 +65,33 @@ def read_grid(folder: str | Path, spec: ModelSpec, panel: Panel) -> pd.DataFrame
         If the file lacks a column.
     """
     return _read(Path(folder) / GRID_FILE, _GRID, posterior_hash(spec), panel)
+
+
+def write_stones(found: Mapping[tuple[str, str], Stones], spec: ModelSpec, panel: Panel,
+                 out: str | Path) -> Path:
+    """Write the steps of absolute values by hypothesis and episode; see :func:`write_grid`."""
+    steps = [one.table.assign(hypothesis=hypothesis, episode=episode)
+             for (hypothesis, episode), one in found.items()]
+    table = pd.concat(steps, ignore_index=True)[list(_STONES)]
+    return _write(table, STONES_FILE, posterior_hash(spec), panel, out)
+
+
+def read_stones(folder: str | Path, spec: ModelSpec,
+                panel: Panel) -> dict[tuple[str, str], Stones] | None:
+    """Return absolute values if there are some of this model file and these data, else None.
+
+    Raises
+    ------
+    SchemaError
+        If the file lacks a column.
+    ValueError
+        If a step is missing.
+    """
+    table = _read(Path(folder) / STONES_FILE, _STONES, posterior_hash(spec), panel)
+    if table is None:
+        return None
+    return {(str(key[0]), str(key[1])): stones(part.to_dict("records"))
+            for key, part in table.groupby(["hypothesis", "episode"], sort=False)}
 
 
 def write_backtest(found: Backtest, spec: ModelSpec, panel: Panel, out: str | Path) -> Path:

@@ -19,6 +19,7 @@ from bayes_alliance.checks import (
 )
 from bayes_alliance.forecast import forecast
 from bayes_alliance.hypotheses import (
+    Stones,
     agreeing,
     compare_episodes,
     effect_sizes,
@@ -43,7 +44,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
             ends: dict[str, tuple[Fit, Fit]], prior: Fit, *, seed: int,
             sources: pd.DataFrame | None = None,
             grid: pd.DataFrame | None = None,
-            backtest: list[pd.DataFrame] | None = None) -> ReportInputs:
+            backtest: list[pd.DataFrame] | None = None,
+            absolute: dict[tuple[str, str], Stones] | None = None) -> ReportInputs:
     """Compute every result of the report from its fits.
 
     Parameters
@@ -62,6 +64,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         The dataset's table of sources.
     grid : pandas.DataFrame, optional
         Table of the robustness grid.
+    absolute : dict of (str, str) to Stones, optional
+        Absolute values by hypothesis and episode.
     backtest : list of pandas.DataFrame, optional
         Tables of the backtest, in the order of :class:`BacktestTables`.
 
@@ -71,7 +75,7 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
     """
     spec = full.spec
     episodes = compare_episodes(reference, full).table
-    evidence = together(leave_episode_out(full, without), leave_future_out(ends),
+    evidence = together(leave_episode_out(full, without, absolute), leave_future_out(ends),
                         whole_period(full)).table
     ahead = forecast(full, seed=seed)
     others = {name: forecast(full, seed=seed, scenario=name) for name in spec.scenarios}

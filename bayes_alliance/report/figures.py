@@ -84,10 +84,14 @@ def pictures(inputs: ReportInputs) -> dict[str, Picture]:
     if not inputs.full.table.empty:
         drawn["diagnostics"] = (lambda width: plotting.plot_diagnostics(
             inputs.full.table, inputs.full.gate, width=width), _diagnostics_alt(inputs))
+    if not inputs.grid.empty:
+        drawn["specifications"] = (lambda width: plotting.plot_specifications(
+            inputs.grid, spec.verdict.log_bayes_factor, width=width),
+            _specifications_alt(inputs))
     if inputs.differences:
         drawn["differences"] = (lambda width: plotting.plot_differences(
             inputs.differences, width=width), _differences_alt(inputs))
-    drawn |= backtest_figures(inputs, _past(inputs), _units(inputs))
+    drawn |= backtest_figures(inputs)
     return {name: _picture(draw, alt) for name, (draw, alt) in drawn.items()}
 
 
@@ -193,6 +197,17 @@ def _fan_alt(inputs: ReportInputs) -> str:
     between = wording.interval(wording.number(last["q05"]), wording.number(last["q95"]))
     return (f"Fan of the forecast of cohesion. In {wording.month(last['time'])} the median is "
             f"{wording.number(last['q50'], signed=True)}, 90% interval {between}.")
+
+
+def _specifications_alt(inputs: ReportInputs) -> str:
+    pieces = []
+    for (episode, hypothesis), part in inputs.grid.groupby(["episode", "hypothesis"], sort=False):
+        low, high = part["log_bayes_factor"].min(), part["log_bayes_factor"].max()
+        between = wording.interval(wording.number(low, signed=True),
+                                   wording.number(high, signed=True))
+        pieces.append(f"{episode}, {hypothesis} {between}")
+    return ("Log Bayes factors of every specification in order of size. Smallest and largest: "
+            f"{'; '.join(pieces)}.")
 
 
 def _differences_alt(inputs: ReportInputs) -> str:

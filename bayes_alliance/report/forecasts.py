@@ -8,13 +8,11 @@ from typing import Any, Final
 import numpy as np
 
 from bayes_alliance.plotting.style import country as country_name
-from bayes_alliance.plotting.style import readable
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
 __all__ = ["offices", "outcomes", "scenarios", "waves"]
 
-_AS_NOW: Final = "as_now"
 _WAVE_MONTHS: Final = 12
 
 
@@ -25,8 +23,9 @@ def offices(inputs: ReportInputs) -> list[str]:
         if office.mean_months is not None:
             when = f"at any time, on average every {office.mean_months:g} months"
         else:
-            when = (f"every {office.months} months, with probability "
-                    f"{wording.probability(office.change)}")
+            sure = ("" if office.change == 1.0 else
+                    f", with probability {wording.probability(office.change)}")
+            when = f"every {office.months} months{sure}"
         found.append(f"{country_name(country)} {when}")
     return found
 
@@ -36,7 +35,7 @@ def scenarios(inputs: ReportInputs) -> list[dict[str, str]]:
     rows = []
     for name, table in inputs.differences.items():
         last = table[table["target"] == "cohesion"].iloc[-1]
-        rows.append({"name": readable(name), "title": inputs.spec.scenarios[name].title,
+        rows.append({"name": name.replace("_", " "), "title": inputs.spec.scenarios[name].title,
                      "month": str(last["time"]),
                      "median": wording.number(last["q50"], signed=True),
                      "interval": wording.interval(wording.number(last["q05"], signed=True),
@@ -52,7 +51,7 @@ def outcomes(inputs: ReportInputs) -> dict[str, Any]:
         return {}
     names = list(dict.fromkeys(table["scenario"]))
     wide = table.pivot(index="title", columns="scenario", values="probability")
-    return {"scenarios": ["as now" if name == _AS_NOW else readable(name) for name in names],
+    return {"scenarios": [name.replace("_", " ") for name in names],
             "rows": [{"title": title,
                       "cells": [wording.probability(wide.at[title, name])
                                 if np.isfinite(wide.at[title, name]) else "–" for name in names]}

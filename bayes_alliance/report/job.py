@@ -13,7 +13,7 @@ import pandas as pd
 from bayes_alliance import constants as c
 from bayes_alliance.checks import prior_fit
 from bayes_alliance.exceptions import SchemaError
-from bayes_alliance.hypotheses import fit_until
+from bayes_alliance.hypotheses import Stones, fit_until
 from bayes_alliance.inference import (
     Fit,
     Progress,
@@ -22,7 +22,7 @@ from bayes_alliance.inference import (
     package_versions,
     require_passed,
 )
-from bayes_alliance.report.beside import read_backtest, read_grid
+from bayes_alliance.report.beside import read_backtest, read_grid, read_stones
 from bayes_alliance.report.collect import collect
 from bayes_alliance.report.inputs import ReportInputs
 from bayes_alliance.report.machine import write_machine_files
@@ -46,8 +46,9 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
     model : str or pathlib.Path
         Name of a shipped model, or path of a model file.
     out : str or pathlib.Path
-        Folder for ``index.html`` and the machine-readable files. A robustness grid and a
-        backtest that lie there already, of this model file and these data, are taken up.
+        Folder for ``index.html`` and the machine-readable files. A robustness grid, a
+        backtest and absolute values that lie there already, of this model file and these data,
+        are taken up.
     seed : int
         Seed of every draw.
     announce : callable, optional
@@ -76,7 +77,8 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
     target.mkdir(parents=True, exist_ok=True)
     grid = read_grid(target, spec, panel)
     past = read_backtest(target, spec, panel)
-    inputs = run_main_job(spec, panel, work, seed, announce, report, tables.sources, grid, past)
+    inputs = run_main_job(spec, panel, work, seed, announce, report, tables.sources, grid, past,
+                          read_stones(target, spec, panel))
     if announce is not None:
         announce("drawing and writing the report")
     write_machine_files(inputs, target)
@@ -87,7 +89,8 @@ def run_main_job(spec: ModelSpec, panel: Panel, work: str | Path | None, seed: i
                  announce: Announce | None = None, report: Report | None = None,
                  sources: pd.DataFrame | None = None,
                  grid: pd.DataFrame | None = None,
-                 backtest: list[pd.DataFrame] | None = None) -> ReportInputs:
+                 backtest: list[pd.DataFrame] | None = None,
+                 absolute: dict[tuple[str, str], Stones] | None = None) -> ReportInputs:
     """Run every fit and every comparison of the report; see :func:`make_report`."""
     fits = FitShelf(spec, panel, seed, work, announce=announce, report=report)
     full = fits.obtain("H12")
@@ -98,7 +101,7 @@ def run_main_job(spec: ModelSpec, panel: Panel, work: str | Path | None, seed: i
         announce("drawing from the prior")
     prior = prior_fit(spec, panel, seed=seed)
     return collect(full, reference, without, ends, prior, seed=seed, sources=sources, grid=grid,
-                   backtest=backtest)
+                   backtest=backtest, absolute=absolute)
 
 
 class FitShelf:

@@ -8,7 +8,7 @@ import pandas as pd
 from bayes_alliance.forecast.skill import by_indicator, histogram, skill_table
 from bayes_alliance.report.inputs import BacktestTables
 
-__all__ = ["make_backtest", "with_backtest", "with_scenarios"]
+__all__ = ["make_backtest", "with_backtest", "with_grid", "with_scenarios"]
 
 RULES = ["last_value", "random_walk_drift", "ar1", "seasonal_naive", "ets", "local_level"]
 HYPOTHESES = ["H0", "HX", "H1", "H2", "H12"]
@@ -48,6 +48,24 @@ def make_backtest(panel, seed=0):
 def with_backtest(inputs):
     """Return a report's inputs with such a backtest."""
     return replace(inputs, backtest=make_backtest(inputs.panel))
+
+
+def with_grid(inputs, seed=0):
+    """Return a report's inputs with a made-up robustness grid of thirty specifications."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(30):
+        for episode in inputs.spec.episodes:
+            for hypothesis in ("H1", "H2"):
+                value = 0.5 * rng.normal() + (2.0 if number == 7 and hypothesis == "H1" else 0.0)
+                rows.append({
+                    "specification": f"made up {number}" if number else "as committed",
+                    "group": "indicator" if number else "committed", "episode": episode,
+                    "hypothesis": hypothesis,
+                    "verdict": "supported" if value > 1.5 else "inconclusive",
+                    "log_bayes_factor": value, "log_bayes_factor_se": 0.04,
+                    "converged": number != 3})
+    return replace(inputs, grid=pd.DataFrame(rows))
 
 
 def with_scenarios(inputs):

@@ -7,24 +7,27 @@ import pandas as pd
 import pytest
 
 from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.hypotheses.stepping import stones
 from bayes_alliance.report.backtests import backtest_section
 from bayes_alliance.report.beside import (
     BACKTEST_FILES,
     read_backtest,
     read_grid,
+    read_stones,
     write_backtest,
     write_grid,
+    write_stones,
 )
 from bayes_alliance.report.forecasts import offices, outcomes, scenarios, waves
 from bayes_alliance.report.machine import write_machine_files
 from bayes_alliance.report.page import render
-from tests.helpers.backtest_tables import with_backtest, with_scenarios
+from tests.helpers.backtest_tables import with_backtest, with_grid, with_scenarios
 from tests.helpers.report_inputs import make_inputs
 
 
 @pytest.fixture(scope="module")
 def inputs():
-    return with_backtest(with_scenarios(make_inputs()))
+    return with_grid(with_backtest(with_scenarios(make_inputs())))
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +64,15 @@ def test_skill_in_the_table_is_the_skill_of_the_figures_table(inputs):
     assert 10 < 100 * row["skill"] < 30
 
 
+def test_the_grid_is_drawn_and_counts_what_did_not_converge(page):
+    assert "the committed one is the diamond" in page
+    assert "In how many of 30 specifications each verdict comes out; 1 of them" in page
+
+
 def test_an_outcome_that_nobody_can_tell_is_a_dash(inputs):
     found = outcomes(inputs)
     assert found["scenarios"][0] == "as now"
-    at = found["scenarios"].index("Us Doubt")
+    at = found["scenarios"].index("us doubt")
     assert all(row["cells"][at] == "–" and row["cells"][0] == "0.25" for row in found["rows"])
 
 
@@ -82,6 +90,20 @@ def test_machine_files_hold_every_scenario(inputs, tmp_path):
     other = inputs.forecast.assign(scenario="us_doubt")
     write_machine_files(replace(inputs, scenarios=other), tmp_path)
     assert set(pd.read_csv(tmp_path / "forecast.csv")["scenario"]) == {"as_now", "us_doubt"}
+
+
+def test_absolute_values_are_put_together_from_their_steps(inputs, tmp_path):
+    steps = [{"step": k, "weight": k / 3, "value": -10.0 - k, "error": 0.1, "effective": 200.0}
+             for k in range(3)]
+    write_stones({("H12", "friction"): stones(steps)}, inputs.spec, inputs.panel, tmp_path)
+    found = read_stones(tmp_path, inputs.spec, inputs.panel)
+    assert found["H12", "friction"].value == pytest.approx(-33.0)
+    assert found["H12", "friction"].error == pytest.approx(0.1 * 3**0.5)
+    assert found["H12", "friction"].enough
+    text = (tmp_path / "absolute.csv").read_text().splitlines()
+    (tmp_path / "absolute.csv").write_text("\n".join([text[0], *text[2:]]) + "\n")
+    with pytest.raises(ValueError, match="not each of 0 to 1 once"):
+        read_stones(tmp_path, inputs.spec, inputs.panel)
 
 
 class Found:
@@ -113,7 +135,8 @@ def test_a_grid_outlives_a_change_of_the_forecast_only(inputs, tmp_path):
     class Grid:
         table = pd.DataFrame({"specification": ["as committed"], "group": ["committed"],
                               "episode": ["friction"], "hypothesis": ["H1"],
-                              "verdict": ["inconclusive"], "converged": [True]})
+                              "verdict": ["inconclusive"], "log_bayes_factor": [0.1],
+                              "log_bayes_factor_se": [0.02], "converged": [True]})
 
     write_grid(Grid, inputs.spec, inputs.panel, tmp_path)
     forecast = inputs.spec.forecast.model_copy(update={"rate_months": 7})

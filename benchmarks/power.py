@@ -1,0 +1,159 @@
+"""What can the design see? How often each verdict comes out where the truth is known.
+
+    python benchmarks/power.py [--panels 100] [--workers N | --cluster ADDRESS]
+
+A truth is a draw of the posterior under HX: its threat and credibility, disputes, governments,
+shocks and measurement. To its cohesion is added what a path with beta = delta = 0, 0.5, 1 or 1.5
+would have done, month by month, and every row of the observed panel is drawn anew, with its own
+period, sample size and gaps. Each such panel is judged like the observed one, by all criteria but
+the robustness grid's, with fits of half the length.
+
+``power.csv`` has a row for each panel, episode and hypothesis, ``power.json`` the shares with exact
+binomial intervals. An interrupted run goes on with the panels that are missing.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bayes_alliance import constants as c
+from bayes_alliance.checks.observe import observe
+from bayes_alliance.checks.truths import draw_as_truth
+from bayes_alliance.hypotheses.paths import filter_response
+from bayes_alliance.hypotheses.robustness import Member, run_member
+from bayes_alliance.hypotheses.specifications import COMMITTED
+from bayes_alliance.inference import (
+    fit_panel,
+    load_fit,
+    load_model,
+    package_versions,
+    require_passed,
+)
+from bayes_alliance.inference.many import Tally, many
+from bayes_alliance.model import build_design
+from bayes_alliance.model.predict import flatten, long_run_paths
+from bayes_alliance.report.machine import write_text
+from bayes_alliance.spec import posterior_hash
+from benchmarks.provenance import ROOT, SAMPLED, code_hash
+
+MODEL: Final = "rok_japan"
+SEED: Final = 1
+SIZES: Final = (0.5, 1.0, 1.5)
+PANELS: Final = 100
+SETTINGS: Final = {"draws": 450, "tune": 150, "chains": 2}
+CODE: Final = (*SAMPLED, "checks/observe.py", "checks/truths.py", "hypotheses/episodes.py",
+               "hypotheses/evidence.py", "hypotheses/paths.py", "hypotheses/robustness.py",
+               "hypotheses/savage_dickey.py", "hypotheses/verdicts.py")
+VERDICTS: Final = ("supported", "inconclusive", "contradicted")
+
+
+class Panel(NamedTuple):
+    """One panel to simulate and judge."""
+
+    path: str
+    size: float
+    number: int
+    truth: dict[str, Any]
+
+
+def cells() -> list[tuple[str, float]]:
+    """Return path and size of every cell; with size 0 no path acts."""
+    return [("none", 0.0), *((path, size) for path in c.PATHS for size in SIZES)]
+
+
+def simulated(spec: Any, panel: Any, item: Panel) -> Any:
+    """Return the panel with rows drawn from the truth, a path acting on its cohesion."""
+    truth = dict(item.truth)
+    if item.path != "none":
+        mean, gap = long_run_paths(*np.asarray(truth[item.path]))
+        phi = 0.5 ** (1.0 / truth[c.VAR_HALF_LIFE][c.LATENTS.index(c.COHESION)])
+        pushed = filter_response(np.array(phi), item.size * (mean + gap), spec.model.response)
+        truth[c.COHESION] = truth[c.COHESION] + pushed
+    rng = np.random.default_rng([SEED, item.number, cells().index((item.path, item.size))])
+    return observe(spec, panel, truth, rng)[0]
+
+
+def judge_panel(key: str, item: Panel) -> dict[str, Any]:
+    """Simulate one panel and judge the hypotheses on it; a task of ``many``."""
+    spec, panel = load_model(MODEL)
+    member = Member(MODEL, COMMITTED, SEED, SETTINGS["draws"], SETTINGS["tune"],
+                    SETTINGS["chains"])
+    found = run_member(spec, simulated(spec, panel, item), member)
+    return {"rows": [row | {"path": item.path, "size": item.size, "number": item.number}
+                     for row in found["rows"]]}
+
+
+def truths(spec: Any, panel: Any, folder: Path, number: int) -> list[dict[str, Any]]:
+    """Return evenly spaced draws of the posterior under HX."""
+    kept = folder / f"HX-{posterior_hash(spec)[:12]}-{code_hash(*SAMPLED)[:12]}.nc"
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        require_passed(fit_panel(spec, panel, hypothesis="HX", seed=SEED)).save(kept)
+    samples = flatten(load_fit(kept).posterior, number)
+    design = build_design(spec, panel, "HX")
+    return [draw_as_truth(samples, k, design) for k in range(samples.size)]
+
+
+def shares(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return how often each verdict came out, with exact 95% intervals."""
+    found = []
+    groups = ["path", "size", "episode", "hypothesis"]
+    for key, part in table.groupby(groups, sort=False):
+        one: dict[str, Any] = dict(zip(groups, key, strict=True)) | {"panels": len(part)}
+        for verdict in VERDICTS:
+            count = int((part["verdict"] == verdict).sum())
+            low, high = stats.binomtest(count, len(part)).proportion_ci(0.95)
+            one[verdict] = {"share": count / len(part), "low": float(low), "high": float(high)}
+        quantiles = np.quantile(part["log_bayes_factor"], [0.05, 0.5, 0.95, 1.0])
+        one["log_bayes_factor"] = dict(zip(("q05", "q50", "q95", "largest"),
+                                           map(float, quantiles), strict=True))
+        one["direction_met"] = float((part["direction_probability"] >= 0.9).mean())
+        one["contribution_met"] = float((part["contribution_probability"] >= 0.9).mean())
+        one["evidence_met"] = float((part["log_bayes_factor"] >= np.log(3.0)).mean())
+        found.append(one)
+    return found
+
+
+def main() -> None:
+    """Run the panels that are missing, and write the summary of those that are there."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--panels", type=int, default=PANELS, help="of each cell")
+    parser.add_argument("--workers", type=int, help="processes; as many as cores if not given")
+    parser.add_argument("--cluster", help="address of a Dask scheduler, instead of processes")
+    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "validation")
+    parser.add_argument("--runs", type=Path, default=ROOT / "build" / "power")
+    options = parser.parse_args()
+    spec, panel = load_model(MODEL)
+    stamp = {"code_hash": code_hash(*CODE), "spec_hash": posterior_hash(spec),
+             "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS}
+    drawn = truths(spec, panel, options.runs, PANELS)
+    # Number by number, so that every cell has as many panels wherever the run is stopped.
+    items = {f"{path}-{size:g}-{number:03d}": Panel(path, size, number, drawn[number])
+             for number in range(options.panels) for path, size in cells()}
+
+    def tell(tally: Tally) -> None:
+        print(f"panels: {tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
+
+    done = many(judge_panel, items, folder=options.runs, stamp=stamp, workers=options.workers,
+                cluster=options.cluster, report=tell)
+    table = pd.DataFrame([row for result in done.values() for row in dict(result)["rows"]])
+    text = table.to_csv(index=False, float_format="%.5g", lineterminator="\n")
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_text(options.out / "power.csv", text)
+    summary = {"model": MODEL, **stamp, "versions": package_versions(),
+               "panels_a_cell": options.panels, "wanted": PANELS,
+               "not_converged": int((~table["converged"].astype(bool)).sum() // 4),
+               "cells": shares(table)}
+    write_text(options.out / "power.json", json.dumps(summary, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
