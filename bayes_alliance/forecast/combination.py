@@ -84,8 +84,11 @@ def combine(scores: pd.DataFrame, methods: list[str], points: list[str],
         of at least a hundred earlier forecasts are known.
     """
     position = {month: at for at, month in enumerate(months)}
-    each = {name: part.set_index(["origin", *_KEY]) for name, part in
-            scores[scores["method"].isin(methods)].groupby("method", sort=False)}
+    used = scores[scores["method"].isin(methods)]
+    # Two waves of one month are told apart by their order, which is the panel's.
+    copy = used.groupby(["method", "origin", *_KEY]).cumcount()
+    each = {str(name): part.set_index(["origin", *_KEY, "copy"]) for name, part in
+            used.assign(copy=copy).groupby("method", sort=False)}
     index = each[methods[0]].index
     each = {name: each[name].loc[index] for name in methods}
     log_score = np.stack([each[name]["log_score"].to_numpy() for name in methods], axis=1)
@@ -102,11 +105,11 @@ def combine(scores: pd.DataFrame, methods: list[str], points: list[str],
                     for name, weight in zip(methods, stacked, strict=True)]
         spread = np.concatenate([each[name].iloc[here][points].to_numpy().T for name in methods])
         head = heads.iloc[here]
-        for which, (label, used) in enumerate(((EQUAL, equal), (STACKED, stacked))):
+        for which, (label, share) in enumerate(((EQUAL, equal), (STACKED, stacked))):
             rng = np.random.default_rng([seed, _PIT, which, now])
             told = score_ensemble(
-                spread, np.repeat(used / len(points), len(points)), head["value"].to_numpy(),
-                logsumexp(log_score[here], b=used[None, :], axis=1), rng)
+                spread, np.repeat(share / len(points), len(points)), head["value"].to_numpy(),
+                logsumexp(log_score[here], b=share[None, :], axis=1), rng)
             kept = head[["origin", *_KEY, "lead", "horizon", "value"]].reset_index(drop=True)
             found.append(pd.concat([kept, told], axis=1).assign(method=label, converged=True))
     return pd.concat(found, ignore_index=True), pd.DataFrame(weights)

@@ -17,6 +17,7 @@ from bayes_alliance.cli import console
 from bayes_alliance.cli.app import app
 from bayes_alliance.inference import Gate, fit_panel, load_fit
 from bayes_alliance.report import FILES
+from tests.helpers.backtest_tables import make_scores
 from tests.helpers.made_up_fit import made_up_fit
 
 FEW = ["--draws", "60", "--tune", "150", "--chains", "2"]
@@ -202,3 +203,42 @@ def test_impossible_sampler_settings_are_refused(arguments, tmp_path, monkeypatc
     assert done.exit_code == 2
     assert "Invalid value" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_backtest_writes_its_tables_where_a_report_takes_them_up(tmp_path, monkeypatch, panel,
+                                                                 spec):
+    from bayes_alliance.report import read_backtest
+
+    scores = pd.concat([make_scores(panel, seed) for seed in (1, 2)], ignore_index=True)
+    asked = {}
+
+    def made(model, **options):
+        asked.update(options)
+        return scores
+
+    monkeypatch.setattr("bayes_alliance.forecast.summary.backtest_scores", made)
+    done = run("backtest", "rok_japan", "--out", tmp_path, "--step", 6, "--lag", 1, "--work",
+               tmp_path / "kept")
+    assert done.exit_code == 0, done.stderr
+    assert (asked["step"], asked["lag"], asked["folder"]) == (6, 1, tmp_path / "kept")
+    assert "CRPS skill of H12 over the best simple rule" in " ".join(done.stdout.split())
+    skill, indicators, pit, weights, paths = read_backtest(tmp_path, spec, panel)
+    assert set(skill["method"]) == {*scores["method"], "stacked", "equal_weights"}
+    assert {"H12", "HX"} <= set(indicators["method"])
+    assert pit["rows"].sum() == len(scores) + 2 * (scores["method"] == "H12").sum()
+    assert weights.groupby("origin")["weight"].sum().to_numpy() == pytest.approx(1.0, abs=1e-4)
+    assert set(paths["indicator"]) <= set(panel.indicators.index)
+
+
+@pytest.mark.parametrize(("option", "words"), [
+    (("--first", "1999-01"), "no month of the panel"), (("--step", "0"), "step"),
+    (("--lag", "-1"), "lag")])
+def test_a_backtest_of_no_months_is_refused_before_anything_is_drawn(tmp_path, monkeypatch,
+                                                                     option, words):
+    def never(*arguments, **options):
+        raise AssertionError("a fit was started")
+
+    monkeypatch.setattr("bayes_alliance.forecast.origins.many", never)
+    done = run("backtest", "rok_japan", "--out", tmp_path, *option)
+    assert done.exit_code == 2
+    assert words in done.stderr

@@ -8,41 +8,52 @@ import pandas as pd
 from bayes_alliance.forecast.skill import by_indicator, histogram, skill_table
 from bayes_alliance.report.inputs import BacktestTables
 
-__all__ = ["make_backtest", "with_backtest", "with_grid", "with_scenarios"]
+__all__ = ["make_backtest", "make_scores", "with_backtest", "with_grid", "with_scenarios"]
 
 RULES = ["last_value", "random_walk_drift", "ar1", "seasonal_naive", "ets", "local_level"]
 HYPOTHESES = ["H0", "HX", "H1", "H2", "H12"]
 HORIZONS = {1: 1, 3: 3, 6: 6, 12: 12, 20: 24}
 
 
-def make_backtest(panel, seed=0):
-    """Return the tables of a backtest whose H12 is a fifth better than the rules."""
+def make_scores(panel, seed=0, methods=(*RULES, *HYPOTHESES)):
+    """Return scores of forecasts that are a fifth better than the rules'."""
     rng = np.random.default_rng(seed)
     months = [str(month) for month in panel.time]
-    rows, paths = [], []
+    rows = []
     for at in range(96, len(months) - 24, 6):
         for name in panel.indicators.index[::6]:
             for lead, horizon in HORIZONS.items():
-                for method in [*RULES, *HYPOTHESES, "equal_weights", "stacked"]:
+                for method in methods:
                     rows.append({
                         "method": method, "origin": months[at], "indicator": name,
+                        "first": at + lead, "last": at + lead, "value": 50.0 + seed,
                         "horizon": horizon, "lead": lead,
+                        **{f"point{k:02d}": 45.0 + k / 4 for k in range(40)},
                         "crps": (4.0 if method in RULES else 3.2) * (0.8 + lead / 20)
                         * rng.uniform(0.8, 1.2), "log_score": -2.0 + 0.2 * rng.normal(),
                         "interval50": 5.0, "interval90": 9.0,
                         "inside50": float(rng.uniform() < 0.5),
                         "inside90": float(rng.uniform() < 0.9), "pit": rng.uniform(),
                         "converged": True})
-                centre = rng.uniform(30, 70)
-                paths.append({"origin": months[at], "indicator": name, "time": months[at + lead],
-                              "value": rng.normal(centre, 5), "q05": centre - 9,
-                              "q25": centre - 4, "q50": centre, "q75": centre + 4,
-                              "q95": centre + 9})
-    scores = pd.DataFrame(rows)
+    return pd.DataFrame(rows)
+
+
+def make_backtest(panel, seed=0):
+    """Return the tables of a backtest whose H12 is a fifth better than the rules."""
+    scores = make_scores(panel, seed, (*RULES, *HYPOTHESES, "equal_weights", "stacked"))
+    rng = np.random.default_rng([seed, 1])
+    own = scores[scores["method"] == "H12"]
+    centre = rng.uniform(30, 70, len(own))
+    paths = pd.DataFrame({
+        "origin": own["origin"], "indicator": own["indicator"],
+        "time": [str(panel.time[at]) for at in own["last"]],
+        "value": rng.normal(centre, 5), "q05": centre - 9, "q25": centre - 4, "q50": centre,
+        "q75": centre + 4, "q95": centre + 9})
+    months = [str(month) for month in panel.time]
     weights = pd.DataFrame({"origin": months[120], "method": HYPOTHESES,
                             "weight": [0.1, 0.3, 0.2, 0.1, 0.3]})
     return BacktestTables(skill_table(scores, RULES, HYPOTHESES, 4), by_indicator(scores),
-                          histogram(scores), weights, pd.DataFrame(paths))
+                          histogram(scores), weights, paths)
 
 
 def with_backtest(inputs):
