@@ -45,6 +45,8 @@ __all__ = ["BASELINES", "LEAST_ROWS", "History", "Predictive", "predict"]
 # Exponential smoothing: rows from which it has a trend, and those from which it has a season.
 _TREND_ROWS: Final = 10
 _SEASONS: Final = {"monthly": (12, 36), "quarterly": (4, 16)}
+# Rows that follow the row a step before, beside a season's, from which rows keep to their grid.
+_LEAST_FOLLOWING: Final = 8
 # How far from a whole number of years two rows may be, in months.
 _SAME_MONTH: Final = 0.6
 # Differences of a year from which a scale is taken; as many changes as the shortest history has.
@@ -184,15 +186,20 @@ def ets(history: History, target: np.ndarray) -> Predictive:
     season of 12 from 36 monthly rows and of 4 from 16 quarterly ones. The steps are those of the
     frequency; rows missing between two are put on the line between what the earlier row (with a
     season: the earlier season) suggests and the later row, so that the season stays in step, and
-    count for nothing in the error variance. Irregular rows are a step apart, and the lead is
-    counted in median spacings. The error variance loses a degree of freedom for each parameter
-    and initial state; the forecast variance is the analytic one.
+    count for nothing in the error variance. Irregular rows are a step apart whatever the gap, and
+    so are rows of which fewer than eight (and a season's number) follow the one a step before;
+    the lead is then counted in median spacings. The error variance loses a degree of freedom for
+    each parameter and initial state; the forecast variance is the analytic one.
 
     Falls back as :func:`ar1` does.
     """
     period, least = _SEASONS.get(history.frequency, (0, np.inf))
     season = period if len(history.y) >= least else 0
     spacing, position = sequence(history)
+    if (np.diff(position) == 1).sum() < _LEAST_FOLLOWING + season:
+        # So many are missing that the error variance would rest on next to nothing.
+        season, spacing = 0, float(np.median(np.diff(history.month)))
+        position = np.arange(len(history.y))
     if np.ptp(history.y) == 0.0:
         return last_value(history, target)
     unit, centre = float(history.y.std()), float(history.y.mean())

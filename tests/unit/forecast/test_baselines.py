@@ -321,3 +321,11 @@ def test_columns_of_other_lengths_and_no_targets_are_faults():
     with pytest.raises(DataError, match="shapes are") as error:
         predict("ets", uneven, np.array([]))
     assert len(error.value.faults) == 2
+
+
+def test_a_yearly_series_that_became_quarterly_is_no_certainty_and_no_cauchy():
+    month = np.r_[5.5 + 12.0 * np.arange(9), 112.0 + 3.0 * np.arange(5)]
+    y = np.log(28000.0) + 0.03 * np.sin(np.arange(14.0))
+    found = predict("ets", history(month, y, frequency="quarterly"), month[-1] + np.array([23.0]))
+    assert found.df >= 4
+    assert 0.005 < found.sd[0] < 0.3
