@@ -1,6 +1,6 @@
 """What scripts and the command line call; nothing here computes anything itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from bayes_alliance.forecast import (
     Forecast,
     ScenarioLike,
     backtest,
+    combine_forecasts,
     forecast_months,
     resolve_scenario,
 )
@@ -154,10 +155,11 @@ def _told(announce: Announce | None) -> Callable[[Tally], None] | None:
 
 
 def forecast(model: str | Path, horizon: int | None = None, *, scenario: ScenarioLike = AS_NOW,
-             seed: int = 1, draws: int | None = None, tune: int | None = None,
-             chains: int | None = None, announce: Announce | None = None,
+             weights: Mapping[str, float] | None = None, seed: int = 1,
+             draws: int | None = None, tune: int | None = None, chains: int | None = None,
+             announce: Announce | None = None,
              report: Callable[[Progress], None] | None = None) -> Forecast:
-    """Fit H12 and forecast.
+    """Fit H12, or several hypotheses, and forecast.
 
     Horizon and scenario are checked before anything is drawn.
 
@@ -167,6 +169,9 @@ def forecast(model: str | Path, horizon: int | None = None, *, scenario: Scenari
         Name of a shipped model, or path of a model file.
     horizon, scenario
         See :func:`bayes_alliance.forecast.forecast`.
+    weights : mapping of str to float, optional
+        Of the hypotheses to combine, such as :attr:`Backtest.default_weights`; H12 alone by
+        default.
     seed : int
         Seed of the fit and of the innovations.
     draws, tune, chains : int, optional
@@ -184,9 +189,13 @@ def forecast(model: str | Path, horizon: int | None = None, *, scenario: Scenari
     spec, panel = load_model(model)
     months = forecast_months(spec, horizon)
     resolve_scenario(scenario, spec, panel, months)
-    fitted = require_passed(fit_panel(spec, panel, seed=seed, draws=draws, tune=tune,
-                                      chains=chains, announce=announce, report=report))
-    return _forecast(fitted, months, scenario=scenario, seed=seed)
+    parts = {}
+    for hypothesis in weights or {"H12": 1.0}:
+        fitted = require_passed(fit_panel(
+            spec, panel, hypothesis=hypothesis, seed=seed, draws=draws, tune=tune, chains=chains,
+            announce=announce, report=report))
+        parts[hypothesis] = _forecast(fitted, months, scenario=scenario, seed=seed)
+    return parts["H12"] if weights is None else combine_forecasts(parts, weights)
 
 
 def report(model: str | Path, out: str | Path, *, seed: int = 1,

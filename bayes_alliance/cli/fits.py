@@ -117,19 +117,25 @@ def forecast_command(model: Model, out: Out,
                          "--keep-draws", help="Also write every draw, forecast.nc.")] = False,
                      seed: Seed = 1, draws: Draws = None, tune: Tune = None,
                      chains: Chains = None) -> None:
-    """Forecast all series and polls; writes forecast.csv, outcomes.csv, waves.csv."""
+    """Forecast all series and polls; writes forecast.csv, outcomes.csv, waves.csv.
+
+    H12 forecasts, or the combination of hypotheses that a backtest in the folder asks for.
+    """
     with errors_to_status(keep=out):
         from bayes_alliance.api import forecast
         from bayes_alliance.forecast import forecast_months, resolve_scenario
         from bayes_alliance.inference import load_model
+        from bayes_alliance.report import read_weights
         from bayes_alliance.report.machine import write_text
 
         spec, panel = load_model(model)
         resolve_scenario(scenario, spec, panel, forecast_months(spec, horizon))
         out.mkdir(parents=True, exist_ok=True)
         with steps() as shown:
-            result = forecast(model, horizon, scenario=scenario, seed=seed, draws=draws, tune=tune,
-                              chains=chains, announce=shown.announce, report=shown.report)
+            result = forecast(model, horizon, scenario=scenario,
+                              weights=read_weights(out, spec, panel), seed=seed, draws=draws,
+                              tune=tune, chains=chains, announce=shown.announce,
+                              report=shown.report)
         for name, table in (("forecast", result.table), ("outcomes", result.outcomes),
                             ("waves", result.waves)):
             write_text(out / f"{name}.csv",

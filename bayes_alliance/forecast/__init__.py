@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from bayes_alliance.forecast.mixture import combine_forecasts
     from bayes_alliance.forecast.project import forecast, forecast_months
     from bayes_alliance.forecast.result import Difference, Forecast, WaveForecast
     from bayes_alliance.forecast.scenarios import (
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from bayes_alliance.spec import ScenarioSpec
 
 __all__ = ["AS_NOW", "Backtest", "Difference", "Forecast", "Scenario", "ScenarioLike",
-           "ScenarioSpec", "WaveForecast", "backtest", "forecast", "forecast_months",
-           "resolve_scenario"]
+           "ScenarioSpec", "WaveForecast", "backtest", "combine_forecasts", "forecast",
+           "forecast_months", "resolve_scenario"]
 _HOME: Final = {"Backtest": "summary", "Difference": "result", "Forecast": "result",
-                "WaveForecast": "result", "backtest": "summary", "forecast": "project",
+                "WaveForecast": "result", "backtest": "summary",
+                "combine_forecasts": "mixture", "forecast": "project",
                 "forecast_months": "project"}
 
 

@@ -14,13 +14,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-__all__ = ["DEFAULT", "STACKED", "Sums", "by_indicator", "combination_helps", "histogram",
-           "skill_table", "told"]
+__all__ = ["DEFAULT", "STACKED", "Sums", "by_indicator", "combination_helps",
+           "default_weights", "histogram", "skill_table", "told"]
 
 # What forecasts where nothing else is asked for, and what may take its place.
 DEFAULT: Final = "H12"
 STACKED: Final = "stacked"
 _JUDGED: Final = (6, 12)
+_LEAST_WEIGHT: Final = 0.01
 
 # The unit of an indicator's scores: what this rule gets on the same rows.
 _UNIT: Final = "last_value"
@@ -180,6 +181,27 @@ def combination_helps(table: pd.DataFrame) -> bool:
     """
     part = table[(table["method"] == STACKED) & table["horizon"].isin(_JUDGED)]
     return bool(len(part) == len(_JUDGED) and (part["gain_low"] > 0.0).all())
+
+
+def default_weights(table: pd.DataFrame, weights: pd.DataFrame) -> dict[str, float]:
+    """Return the weights of the default forecast, by hypothesis.
+
+    H12 alone, unless stacking gains over it; then the weights at the last origin, without those
+    under a hundredth.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        See :func:`skill_table`.
+    weights : pandas.DataFrame
+        ``origin``, ``method``, ``weight``.
+    """
+    if not combination_helps(table):
+        return {DEFAULT: 1.0}
+    last = weights[weights["origin"] == weights["origin"].max()]
+    kept = {str(row.method): float(row.weight) for row in last.itertuples()
+            if row.weight >= _LEAST_WEIGHT}
+    return {name: weight / sum(kept.values()) for name, weight in kept.items()}
 
 
 def told(table: pd.DataFrame) -> str:

@@ -19,7 +19,7 @@ from bayes_alliance.forecast.origins import FIRST_ORIGIN, POINTS, backtest_score
 from bayes_alliance.forecast.skill import (
     DEFAULT,
     by_indicator,
-    combination_helps,
+    default_weights,
     histogram,
     skill_table,
     told,
@@ -98,9 +98,9 @@ class Backtest:
             **dict(zip(_BANDS, bands, strict=True))}).reset_index(drop=True)
 
     @property
-    def combination_helps(self) -> bool:
-        """Whether the stacked combination earns its place as the default forecast."""
-        return combination_helps(self.table)
+    def default_weights(self) -> dict[str, float]:
+        """Weights of the default forecast: H12 alone, unless stacking gains over it."""
+        return default_weights(self.table, self.weights)
 
     def plot(self) -> Any:
         """Draw skill by horizon; see :func:`bayes_alliance.plotting.plot_skill`."""

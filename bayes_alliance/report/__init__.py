@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         read_backtest,
         read_grid,
         read_stones,
+        read_weights,
         write_backtest,
         write_grid,
         write_stones,
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from bayes_alliance.report.job import FitShelf, make_report, run_main_job
 
 __all__ = ["FILES", "CheckSummary", "FitShelf", "FitSummary", "ReportInputs", "make_report",
-           "read_backtest", "read_grid", "read_stones", "run_main_job", "write_backtest",
-           "write_grid", "write_machine_files", "write_report", "write_stones"]
+           "read_backtest", "read_grid", "read_stones", "read_weights", "run_main_job",
+           "write_backtest", "write_grid", "write_machine_files", "write_report", "write_stones"]
 _LATER = {"FitShelf": "job", "make_report": "job", "run_main_job": "job",
           "read_backtest": "beside", "read_grid": "beside", "read_stones": "beside",
+          "read_weights": "beside",
           "write_backtest": "beside", "write_grid": "beside", "write_stones": "beside"}
 
 

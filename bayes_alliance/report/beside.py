@@ -11,6 +11,7 @@ from typing import Final
 import pandas as pd
 
 from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.forecast.skill import default_weights
 from bayes_alliance.forecast.summary import Backtest
 from bayes_alliance.hypotheses import Robustness, Stones
 from bayes_alliance.hypotheses.stepping import stones
@@ -19,7 +20,7 @@ from bayes_alliance.spec import ModelSpec, posterior_hash, spec_hash
 from bayes_alliance.tables import Panel
 
 __all__ = ["BACKTEST_FILES", "GRID_FILE", "STONES_FILE", "read_backtest", "read_grid",
-           "read_stones", "write_backtest", "write_grid", "write_stones"]
+           "read_stones", "read_weights", "write_backtest", "write_grid", "write_stones"]
 
 GRID_FILE: Final = "robustness.csv"
 STONES_FILE: Final = "absolute.csv"
@@ -121,6 +122,14 @@ def read_backtest(folder: str | Path, spec: ModelSpec, panel: Panel) -> list[pd.
              for name, needed in zip(BACKTEST_FILES, _BACKTEST, strict=True)]
     kept = [table for table in found if table is not None]
     return kept if len(kept) == len(found) else None
+
+
+def read_weights(folder: str | Path, spec: ModelSpec, panel: Panel) -> dict[str, float] | None:
+    """Return the weights that a folder's backtest gives the default forecast, None without one."""
+    found = read_backtest(folder, spec, panel)
+    if found is None:
+        return None
+    return default_weights(found[0], found[BACKTEST_FILES.index("backtest_weights.csv")])
 
 
 def _write(table: pd.DataFrame, name: str, mark: str, panel: Panel, out: str | Path) -> Path:

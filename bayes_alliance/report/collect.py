@@ -17,7 +17,7 @@ from bayes_alliance.checks import (
     posterior_predictive,
     prior_predictive,
 )
-from bayes_alliance.forecast import forecast
+from bayes_alliance.forecast import AS_NOW, Forecast, combine_forecasts, forecast
 from bayes_alliance.hypotheses import (
     Stones,
     agreeing,
@@ -45,7 +45,9 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
             sources: pd.DataFrame | None = None,
             grid: pd.DataFrame | None = None,
             backtest: list[pd.DataFrame] | None = None,
-            absolute: dict[tuple[str, str], Stones] | None = None) -> ReportInputs:
+            absolute: dict[tuple[str, str], Stones] | None = None,
+            forecasters: dict[str, Fit] | None = None,
+            weights: dict[str, float] | None = None) -> ReportInputs:
     """Compute every result of the report from its fits.
 
     Parameters
@@ -66,6 +68,10 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         Table of the robustness grid.
     absolute : dict of (str, str) to Stones, optional
         Absolute values by hypothesis and episode.
+    forecasters : dict of str to Fit, optional
+        By hypothesis, what forecasts; H12 by default.
+    weights : dict of str to float, optional
+        Of the forecasters.
     backtest : list of pandas.DataFrame, optional
         Tables of the backtest, in the order of :class:`BacktestTables`.
 
@@ -77,8 +83,9 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
     episodes = compare_episodes(reference, full).table
     evidence = together(leave_episode_out(full, without, absolute), leave_future_out(ends),
                         whole_period(full)).table
-    ahead = forecast(full, seed=seed)
-    others = {name: forecast(full, seed=seed, scenario=name) for name in spec.scenarios}
+    who, share = forecasters or {"H12": full}, weights or {"H12": 1.0}
+    ahead = _ahead(who, share, AS_NOW, seed)
+    others = {name: _ahead(who, share, name, seed) for name in spec.scenarios}
     return ReportInputs(
         spec=spec, panel=full.panel, states=monthly_bands(full), gaps=monthly_gaps(full),
         episodes=episodes, evidence=evidence,
@@ -105,6 +112,13 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         grid=grid if grid is not None else pd.DataFrame(),
         backtest=None if backtest is None else BacktestTables(*backtest),
         sizes=effect_sizes(full).table, swings=rank_swings(full).table)
+
+
+def _ahead(forecasters: dict[str, Fit], weights: dict[str, float], scenario: str,
+           seed: int) -> Forecast:
+    parts = {name: forecast(fit, seed=seed, scenario=scenario)
+             for name, fit in forecasters.items()}
+    return combine_forecasts(parts, weights) if len(parts) > 1 else next(iter(parts.values()))
 
 
 def _check(result: CheckResult) -> CheckSummary:
