@@ -10,7 +10,7 @@ def builder(root, monkeypatch):
     folder = root / "data" / "_build"
     monkeypatch.syspath_prepend(str(folder))
     yield folder
-    for name in [name for name, module in sys.modules.items()
+    for name in [name for name, module in list(sys.modules.items())
                  if str(getattr(module, "__file__", "")).startswith(str(folder))]:
         del sys.modules[name]
 
