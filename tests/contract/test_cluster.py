@@ -37,6 +37,7 @@ def small():
 
     raw = read_model("rok_japan").model_dump(mode="json")
     raw["model"]["start"] = "2015-01"
+    raw["forecast"]["outcomes"] = {}
     for latent, indicators in INDICATORS.items():
         raw["latents"][latent]["indicators"] = indicators
     spec = ModelSpec.model_validate(raw)
