@@ -176,7 +176,8 @@ class Difference:
     ----------
     table : pandas.DataFrame
         ``target``, ``time``, ``mean``, ``q05``, ``q25``, ``q50``, ``q75``, ``q95``, and
-        ``p_lower``, the probability that the target is lower in the first.
+        ``p_lower`` and ``p_higher``, the probabilities that the target is lower and higher in the
+        first; the rest is that it is the same.
     data : xarray.Dataset
         Draws of every difference, dims ``sample``, ``time_future``; the scalar coordinates
         ``scenario`` and ``reference`` name the two.
@@ -203,10 +204,12 @@ def _difference(first: Forecast, second: Forecast) -> Difference:
     for name in data.data_vars:
         draws = data[name].transpose(_SAMPLE, ...).to_numpy()
         frame = band_table(draws, target=str(name), time=times, mean=draws.mean(axis=0))
-        frames.append(frame.drop(columns=["q01", "q99"]).assign(p_lower=(draws < 0).mean(axis=0)))
+        frames.append(frame.drop(columns=["q01", "q99"]).assign(
+            p_lower=(draws < 0).mean(axis=0), p_higher=(draws > 0).mean(axis=0)))
     table = pd.concat(frames, ignore_index=True)
     last = table[table["target"] == c.COHESION].iloc[-1]
     sentence = (f"{last['time']}, {first.scenario} less {second.scenario}: cohesion is lower with "
-                f"probability {last['p_lower']:.2f}; mean difference {last['mean']:+.2f}, 90% "
-                f"interval {last['q05']:+.2f} to {last['q95']:+.2f}.")
+                f"probability {last['p_lower']:.2f} and higher with {last['p_higher']:.2f}; mean "
+                f"difference {last['mean']:+.2f}, 90% interval {last['q05']:+.2f} to "
+                f"{last['q95']:+.2f}.")
     return Difference(table, data, sentence)

@@ -183,6 +183,13 @@ def combination_helps(table: pd.DataFrame) -> bool:
     return bool(len(part) == len(_JUDGED) and (part["gain_low"] > 0.0).all())
 
 
+def _gains(table: pd.DataFrame) -> str:
+    """Return how much stacking gains at the horizons that decide, in parentheses."""
+    part = table[(table["method"] == STACKED) & table["horizon"].isin(_JUDGED)]
+    shown = ", ".join(f"{100 * row.gain:+.1f}% up to {row.horizon}" for row in part.itertuples())
+    return f" ({shown})" if shown else ""
+
+
 def default_weights(table: pd.DataFrame, weights: pd.DataFrame) -> dict[str, float]:
     """Return the weights of the default forecast, by hypothesis.
 
@@ -226,5 +233,5 @@ def told(table: pd.DataFrame) -> str:
             f"{'; '.join(pieces)} (90% intervals over blocks of origins). Its {held}. Of the "
             f"hypotheses {best} forecasts best on average; stacking them "
             f"{'gains' if combination_helps(table) else 'does not reliably gain'} over "
-            f"{DEFAULT}. {table['origins'].iloc[0]} origins; fits that missed their gate: "
+            f"{DEFAULT}{_gains(table)}. {table['origins'].iloc[0]} origins; fits that missed their gate: "
             f"{missed}.")

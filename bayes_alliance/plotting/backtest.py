@@ -140,7 +140,7 @@ def plot_pit(pit: pd.DataFrame, method: str, *, width: float = WIDE) -> Figure:
         share = part.reindex(range(_TENTHS), fill_value=0) / max(part.sum(), 1)
         axes.bar(np.arange(_TENTHS) / _TENTHS + 0.05, 100 * share, width=0.09, color=BLUE)
         axes.axhline(100 / _TENTHS, color=BLACK, linewidth=0.9, linestyle=(0, (4, 3)))
-        tidy(axes, "", f"{name} months", size=size)
+        tidy(axes, "", "1 month" if name == "1" else f"{name} months", size=size)
     for axes in panels[len(horizons):]:
         axes.set_visible(False)
     panels[0].set_ylabel("values, %", fontsize=size)

@@ -116,7 +116,7 @@ def plot_differences(tables: Mapping[str, pd.DataFrame], target: str = c.COHESIO
     ----------
     tables : mapping of str to pandas.DataFrame
         Name of a scenario to the table of its difference: ``target``, ``time``, ``q05``,
-        ``q25``, ``q50``, ``q75``, ``q95``, ``p_lower``.
+        ``q25``, ``q50``, ``q75``, ``q95``, ``p_lower``, ``p_higher``.
     target : str
         Which target.
     reference : str
@@ -149,7 +149,8 @@ def plot_differences(tables: Mapping[str, pd.DataFrame], target: str = c.COHESIO
         panel.axhline(0.0, color=GREY, linewidth=0.8)
         band(panel, x, part, BLUE, "difference")
         last = part.iloc[-1]
-        tidy(panel, "", f"{name}: P(lower in {last['time']}) = {last['p_lower']:.2f}", size=9)
+        tidy(panel, "", f"{name}: lower with {last['p_lower']:.2f}, higher with "
+             f"{last['p_higher']:.2f}", size=9)
         margin = 0.05 * (high - low) or 1.0
         panel.set_ylim(low - margin, high + margin)
         years(panel, 4)

@@ -40,7 +40,8 @@ def scenarios(inputs: ReportInputs) -> list[dict[str, str]]:
                      "median": wording.number(last["q50"], signed=True),
                      "interval": wording.interval(wording.number(last["q05"], signed=True),
                                                   wording.number(last["q95"], signed=True)),
-                     "lower": wording.probability(last["p_lower"])})
+                     "lower": wording.probability(last["p_lower"]),
+                     "higher": wording.probability(last["p_higher"])})
     return rows
 
 

@@ -85,7 +85,8 @@ def with_scenarios(inputs):
     for number, name in enumerate(inputs.spec.scenarios):
         shifted = inputs.forecast.drop(columns=["scenario", "q01", "q99"]).copy()
         shifted["mean"] = shifted["q50"] - 0.1 * number
-        differences[name] = shifted.assign(p_lower=0.4 + 0.05 * number)
+        differences[name] = shifted.assign(p_lower=0.4 + 0.05 * number,
+                                          p_higher=0.5 - 0.05 * number)
     for name in ("as_now", *inputs.spec.scenarios):
         for key, about in inputs.spec.forecast.outcomes.items():
             outcomes.append({"scenario": name, "outcome": key, "title": about.title,

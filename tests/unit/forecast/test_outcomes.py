@@ -189,12 +189,13 @@ def test_the_difference_of_two_scenarios_is_draw_by_draw(made_up, ahead):
     draws = (doubt.data["cohesion"] - ahead.data["cohesion"]).to_numpy()
     table = found.table[found.table["target"] == "cohesion"]
     assert list(table.columns) == ["target", "time", "mean", "q05", "q25", "q50", "q75", "q95",
-                                   "p_lower"]
+                                   "p_lower", "p_higher"]
     assert table["mean"].to_numpy() == pytest.approx(draws.mean(axis=0))
     assert table["q95"].to_numpy() == pytest.approx(np.quantile(draws, 0.95, axis=0))
     assert table["p_lower"].to_numpy() == pytest.approx((draws < 0).mean(axis=0))
+    assert table["p_higher"].to_numpy() == pytest.approx((draws > 0).mean(axis=0))
     threat = found.table[found.table["target"] == "threat_rok"]
-    assert (threat[["mean", "q05", "q95", "p_lower"]] == 0).all(axis=None)
+    assert (threat[["mean", "q05", "q95", "p_lower", "p_higher"]] == 0).all(axis=None)
     assert set(found.table["target"]) == set(ahead.table["target"])
     assert found.sentence.startswith("2026-12, us_doubt less as_now: cohesion is lower with prob")
     back = ahead.minus(doubt)

@@ -26,7 +26,7 @@ def figures(inputs, width):
     yield plotting.plot_fan(inputs.forecast, past=past, width=width)
     yield plotting.plot_fans(inputs.forecast, past, ["cohesion", "threat_rok", "credibility_rok"],
                              width=width)
-    yield plotting.plot_differences({"us_doubt": inputs.forecast.assign(p_lower=0.5)},
+    yield plotting.plot_differences({"us_doubt": inputs.forecast.assign(p_lower=0.5, p_higher=0.5)},
                                     width=width)
     yield plotting.plot_coverage(inputs.panel.rows, inputs.panel.excluded,
                                  inputs.panel.indicators, width=width)
@@ -218,15 +218,14 @@ def test_a_fan_has_the_bands_of_its_past_and_marks_what_came(inputs):
 
 
 def test_differences_have_a_panel_a_scenario_on_one_scale_about_nothing(inputs):
-    table = inputs.forecast.assign(p_lower=0.25)
+    table = inputs.forecast.assign(p_lower=0.25, p_higher=0.5)
     wider = table.assign(q95=table["q95"] + 5.0)
     figure = plotting.plot_differences({"us_doubt": table, "new_seoul": wider, "third": table},
                                        reference="as_now")
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title(loc="left").split(":")[0] for axes in shown] == [
         "us_doubt", "new_seoul", "third"]
-    last = table["time"].max()
-    assert shown[0].get_title(loc="left") == f"us_doubt: P(lower in {last}) = 0.25"
+    assert shown[0].get_title(loc="left") == "us_doubt: lower with 0.25, higher with 0.50"
     assert len({axes.get_ylim() for axes in shown}) == 1
     for axes, part in zip(shown, (table, wider, table), strict=True):
         zero, median = axes.lines
