@@ -233,5 +233,5 @@ def told(table: pd.DataFrame) -> str:
             f"{'; '.join(pieces)} (90% intervals over blocks of origins). Its {held}. Of the "
             f"hypotheses {best} forecasts best on average; stacking them "
             f"{'gains' if combination_helps(table) else 'does not reliably gain'} over "
-            f"{DEFAULT}{_gains(table)}. {table['origins'].iloc[0]} origins; fits that missed their gate: "
-            f"{missed}.")
+            f"{DEFAULT}{_gains(table)}. {table['origins'].iloc[0]} origins; fits that missed their "
+            f"gate: {missed}.")
