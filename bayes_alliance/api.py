@@ -21,6 +21,7 @@ from bayes_alliance.forecast import (
     resolve_scenario,
 )
 from bayes_alliance.forecast import forecast as _forecast
+from bayes_alliance.forecast.skill import DEFAULT
 from bayes_alliance.hypotheses import (
     Episodes,
     Evidence,
@@ -190,12 +191,13 @@ def forecast(model: str | Path, horizon: int | None = None, *, scenario: Scenari
     months = forecast_months(spec, horizon)
     resolve_scenario(scenario, spec, panel, months)
     parts = {}
-    for hypothesis in weights or {"H12": 1.0}:
+    shares = weights or {DEFAULT: 1.0}
+    for hypothesis in shares:
         fitted = require_passed(fit_panel(
             spec, panel, hypothesis=hypothesis, seed=seed, draws=draws, tune=tune, chains=chains,
             announce=announce, report=report))
         parts[hypothesis] = _forecast(fitted, months, scenario=scenario, seed=seed)
-    return parts["H12"] if weights is None else combine_forecasts(parts, weights)
+    return combine_forecasts(parts, shares)
 
 
 def report(model: str | Path, out: str | Path, *, seed: int = 1,

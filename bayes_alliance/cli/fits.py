@@ -26,6 +26,11 @@ Tune = Annotated[int | None, typer.Option(
 Chains = Annotated[int | None, typer.Option(
     min=2, help="Chains, in place of the model file's.")]
 
+Workers = Annotated[int | None, typer.Option(
+    min=1, help="Processes; as many as cores if not given.")]
+Cluster = Annotated[str | None, typer.Option(
+    help="Address of a Dask scheduler, instead of processes.")]
+
 
 def fit_command(model: Model,
                 out: Annotated[Path, typer.Option(help="File for the fit (.nc).")],
@@ -87,10 +92,8 @@ def compare_command(model: Model, seed: Seed = 1, work: Work = None,
 
 
 def robustness_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
-                       workers: Annotated[int | None, typer.Option(
-                           min=1, help="Processes; as many as cores if not given.")] = None,
-                       cluster: Annotated[str | None, typer.Option(
-                           help="Address of a Dask scheduler, instead of processes.")] = None,
+                       workers: Workers = None,
+                       cluster: Cluster = None,
                        ) -> None:
     """Judge the hypotheses under every specification of the grid; writes robustness.csv."""
     with errors_to_status():
@@ -125,7 +128,7 @@ def forecast_command(model: Model, out: Out,
         from bayes_alliance.api import forecast
         from bayes_alliance.forecast import forecast_months, resolve_scenario
         from bayes_alliance.inference import load_model
-        from bayes_alliance.report import read_weights
+        from bayes_alliance.report import read_beside
         from bayes_alliance.report.machine import write_text
 
         spec, panel = load_model(model)
@@ -133,7 +136,7 @@ def forecast_command(model: Model, out: Out,
         out.mkdir(parents=True, exist_ok=True)
         with steps() as shown:
             result = forecast(model, horizon, scenario=scenario,
-                              weights=read_weights(out, spec, panel), seed=seed, draws=draws,
+                              weights=read_beside(out, spec, panel).weights, seed=seed, draws=draws,
                               tune=tune, chains=chains, announce=shown.announce,
                               report=shown.report)
         for name, table in (("forecast", result.table), ("outcomes", result.outcomes),
@@ -154,10 +157,8 @@ def backtest_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
                          min=1, help="Months between origins.")] = 3,
                      lag: Annotated[int, typer.Option(
                          min=0, help="Months from the end of fieldwork to publication.")] = 0,
-                     workers: Annotated[int | None, typer.Option(
-                         min=1, help="Processes; as many as cores if not given.")] = None,
-                     cluster: Annotated[str | None, typer.Option(
-                         help="Address of a Dask scheduler, instead of processes.")] = None,
+                     workers: Workers = None,
+                     cluster: Cluster = None,
                      ) -> None:
     """Forecast from earlier months and score beside simple rules; writes backtest*.csv."""
     with errors_to_status():

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import optimize
 from scipy.special import logsumexp
 
-from bayes_alliance.forecast.scores import score_ensemble
+from bayes_alliance.forecast.scores import score
 from bayes_alliance.forecast.skill import STACKED
 
 __all__ = ["COMBINATIONS", "combine", "stacking_weights"]
@@ -107,9 +107,9 @@ def combine(scores: pd.DataFrame, methods: list[str], points: list[str],
         head = heads.iloc[here]
         for which, (label, share) in enumerate(((EQUAL, equal), (STACKED, stacked))):
             rng = np.random.default_rng([seed, _PIT, which, now])
-            told = score_ensemble(
-                spread, np.repeat(share / len(points), len(points)), head["value"].to_numpy(),
-                logsumexp(log_score[here], b=share[None, :], axis=1), rng)
+            told = score(spread, head["value"].to_numpy(),
+                         logsumexp(log_score[here], b=share[None, :], axis=1), rng,
+                         np.repeat(share / len(points), len(points)))
             kept = head[["origin", *_KEY, "lead", "horizon", "value"]].reset_index(drop=True)
             found.append(pd.concat([kept, told], axis=1).assign(method=label, converged=True))
     return pd.concat(found, ignore_index=True), pd.DataFrame(weights)

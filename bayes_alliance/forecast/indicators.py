@@ -11,13 +11,14 @@ import pandas as pd
 from scipy.special import logsumexp
 
 from bayes_alliance import constants as c
+from bayes_alliance.forecast.links import density_of_unit, model_scale
+from bayes_alliance.forecast.waves import pollster
 from bayes_alliance.inference import Fit
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.model.predict import Samples, own_unit, series_states
-from bayes_alliance.spec import FAMILIES, TRANSFORMS
+from bayes_alliance.spec import FAMILIES
 
-__all__ = ["Outlook", "Prediction", "density_of_unit", "model_scale", "pollster",
-           "project_indicators"]
+__all__ = ["Outlook", "Prediction", "project_indicators"]
 
 # Streams of the seed: an indicator's errors and counts, a pollster's wave errors.
 _STREAM, _WAVES = 37, 53
@@ -66,33 +67,6 @@ class Prediction:
                                                              self.df)
         return (logsumexp(each, axis=0) - np.log(len(self.mu))
                 + density_of_unit(value, self.about, self.n))
-
-
-def model_scale(value: np.ndarray, about: pd.Series, n: float) -> np.ndarray:
-    """Turn values in an indicator's own unit into the model's; of polls, counts of ``n``."""
-    value = np.asarray(value, dtype=float)
-    if FAMILIES[about["family"]].needs_n:
-        return np.rint(n * value / 100.0)
-    return TRANSFORMS[about["transform"]].apply(value, float(about["transform_shift"]),
-                                                float(about["transform_scale"]))
-
-
-def density_of_unit(value: np.ndarray, about: pd.Series, n: float) -> np.ndarray:
-    """Return what turns a log density on the model's scale into one in the indicator's unit."""
-    value = np.asarray(value, dtype=float)
-    if FAMILIES[about["family"]].needs_n:
-        return np.full(value.shape, np.log(n / 100.0))
-    scale = np.log(float(about["transform_scale"]))
-    if about["transform"] == "log":
-        return -np.log(value) - scale
-    if about["transform"] == "log1p":
-        return -np.log1p(value) - scale
-    return np.full(value.shape, -scale)
-
-
-def pollster(wave: str) -> str:
-    """Return who fields a wave, from its label ``POLLSTER_DATE``."""
-    return wave.rpartition("_")[0]
 
 
 class Outlook:

@@ -1,4 +1,4 @@
-"""An indicator's history on the scale of its link, for the simple rules that know no model.
+"""From an indicator's own unit to the model's scale and to its link's, and back.
 
 Invariant: what goes to the link scale comes back to the indicator's own unit unchanged, but for
 the half answer that keeps a poll's share off 0 and 1.
@@ -11,9 +11,32 @@ import pandas as pd
 from scipy import special
 
 from bayes_alliance.forecast.histories import History
+from bayes_alliance.model.predict import own_unit
 from bayes_alliance.spec import FAMILIES, TRANSFORMS
 
-__all__ = ["Link", "history"]
+__all__ = ["Link", "density_of_unit", "history", "model_scale"]
+
+
+def model_scale(value: np.ndarray, about: pd.Series, n: float) -> np.ndarray:
+    """Turn values in an indicator's own unit into the model's; of polls, counts of ``n``."""
+    value = np.asarray(value, dtype=float)
+    if FAMILIES[about["family"]].needs_n:
+        return np.rint(n * value / 100.0)
+    return TRANSFORMS[about["transform"]].apply(value, float(about["transform_shift"]),
+                                                float(about["transform_scale"]))
+
+
+def density_of_unit(value: np.ndarray, about: pd.Series, n: float) -> np.ndarray:
+    """Return what turns a log density on the model's scale into one in the indicator's unit."""
+    value = np.asarray(value, dtype=float)
+    if FAMILIES[about["family"]].needs_n:
+        return np.full(value.shape, np.log(n / 100.0))
+    scale = np.log(float(about["transform_scale"]))
+    if about["transform"] == "log":
+        return -np.log(value) - scale
+    if about["transform"] == "log1p":
+        return -np.log1p(value) - scale
+    return np.full(value.shape, -scale)
 
 
 @dataclass(frozen=True)
@@ -42,8 +65,7 @@ class Link:
             return special.logit(self._share(value))
         if self._kind == "log":
             return np.log(value + 0.5)
-        return TRANSFORMS[self.about["transform"]].apply(
-            value, float(self.about["transform_shift"]), float(self.about["transform_scale"]))
+        return model_scale(value, self.about, self.n)
 
     def back(self, y: np.ndarray) -> np.ndarray:
         """Return values in the indicator's own unit."""
@@ -52,8 +74,7 @@ class Link:
             return 100.0 * np.clip(share, 0.0, 1.0)
         if self._kind == "log":
             return np.maximum(np.exp(y) - 0.5, 0.0)
-        return TRANSFORMS[self.about["transform"]].undo(
-            y, float(self.about["transform_shift"]), float(self.about["transform_scale"]))
+        return own_unit(y, self.about, self.n)
 
     def log_slope(self, value: np.ndarray) -> np.ndarray:
         """Return the log derivative of :meth:`forward`: a density on the link scale plus it."""
@@ -63,9 +84,7 @@ class Link:
             return np.log(self.n / (self.n + 1.0) / 100.0) - np.log(share) - np.log1p(-share)
         if self._kind == "log":
             return -np.log(value + 0.5)
-        scale = np.log(float(self.about["transform_scale"]))
-        bent = {"log": -np.log(np.maximum(value, 1e-300)), "log1p": -np.log1p(value)}
-        return np.asarray(bent.get(self.about["transform"], np.zeros(value.shape)) - scale)
+        return density_of_unit(value, self.about, self.n)
 
     def _share(self, value: np.ndarray) -> np.ndarray:
         return (self.n * value / 100.0 + 0.5) / (self.n + 1.0)

@@ -11,7 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
-from bayes_alliance.forecast.result import Forecast, band_table
+from bayes_alliance.forecast.result import Forecast, target_table
+from bayes_alliance.forecast.waves import wave_table
 
 __all__ = ["combine_forecasts"]
 
@@ -31,8 +32,9 @@ def combine_forecasts(parts: Mapping[str, Forecast], weights: Mapping[str, float
     Returns
     -------
     Forecast
-        Of each part as large a share of the draws as its weight, evenly spaced. Probabilities of
-        outcomes are the weighted means of the parts'. The past is that of the heaviest part.
+        Of a single part, that part. Otherwise of each part as large a share of the draws as its
+        weight, evenly spaced. Probabilities of outcomes are the weighted means of the parts'. The
+        past is that of the heaviest part.
 
     Raises
     ------
@@ -48,15 +50,12 @@ def combine_forecasts(parts: Mapping[str, Forecast], weights: Mapping[str, float
               one.data.attrs.get("seed")) for one in parts.values()}
     if len(kinds) > 1:
         raise ValueError("the forecasts differ in scenario, months or seed (allowed: the same)")
+    if len(parts) == 1:
+        return next(iter(parts.values()))
     heaviest = parts[max(weights, key=lambda name: weights[name])]
     data = _draws(parts, weights)
-    months = [str(month) for month in data[c.DIM_TIME_FUTURE].to_numpy()]
-    table = pd.concat([band_table(data[name].to_numpy(), scenario=heaviest.scenario,
-                                  target=str(name), time=months) for name in data.data_vars],
-                      ignore_index=True)
-    waves = heaviest.waves[["scenario", "indicator", "pollster", "time"]].merge(
-        table.rename(columns={"target": "indicator"}).drop(columns="scenario"),
-        on=["indicator", "time"], how="left")
+    table = target_table(data)
+    waves = wave_table(table, heaviest.waves[["indicator", "pollster", "time"]])
     return Forecast(table=table, data=data, sentence=_sentence(table, heaviest.scenario, weights),
                     outcomes=_outcomes(parts, weights), waves=waves, past=heaviest.past)
 

@@ -10,7 +10,6 @@ the panel, and on nothing else; what the horizon brings in events and offices is
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,12 +21,14 @@ from bayes_alliance.forecast.cutting import cut_panel, fit_known, known_rows
 from bayes_alliance.forecast.histories import LEAST_ROWS
 from bayes_alliance.forecast.indicators import Outlook
 from bayes_alliance.forecast.links import Link, history
+from bayes_alliance.forecast.scenarios import AS_NOW, resolve_scenario
 from bayes_alliance.forecast.scores import QUANTILES, score
 from bayes_alliance.forecast.states import project_states
-from bayes_alliance.inference import load_model, package_versions
-from bayes_alliance.inference.many import Tally, many
+from bayes_alliance.inference import load_model
+from bayes_alliance.inference.many import Tally
+from bayes_alliance.inference.study import study
 from bayes_alliance.model.predict import flatten
-from bayes_alliance.spec import ModelSpec, ScenarioSpec, spec_hash
+from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
 __all__ = ["HORIZONS", "POINTS", "Origin", "backtest_scores", "forecast_from", "horizon_of",
@@ -56,9 +57,8 @@ class Origin(NamedTuple):
     chains: int = 2
 
 
-def backtest_scores(model: str | Path, *, hypotheses: Sequence[str] = ("H0", "HX", "H1", "H2",
-                                                                      "H12"),
-                    first: str = FIRST_ORIGIN, step: int = 3, lag: int = 0, seed: int = 1,
+def backtest_scores(model: str | Path, *, hypotheses: Sequence[str], first: str = FIRST_ORIGIN,
+                    step: int = 3, lag: int = 0, seed: int = 1,
                     folder: str | Path | None = None, workers: int | None = None,
                     cluster: str | None = None,
                     report: Callable[[Tally], None] | None = None) -> pd.DataFrame:
@@ -103,11 +103,8 @@ def backtest_scores(model: str | Path, *, hypotheses: Sequence[str] = ("H0", "HX
     items = {f"{month}-{method}": Origin(str(model), month, method, lag, seed)
              for month in origins(panel, first, step, lag)
              for method in (_RULES, *hypotheses)}
-    stamp = {"spec_hash": spec_hash(spec), "data_hash": panel.data_hash, "seed": seed, "lag": lag,
-             "versions": package_versions()}
-    with TemporaryDirectory() as spare:
-        done = many(run_origin, items, folder=folder or spare, stamp=stamp, workers=workers,
-                    cluster=cluster, report=report)
+    done = study(run_origin, items, spec, panel, folder=folder, workers=workers, cluster=cluster,
+                 report=report, seed=seed, lag=lag)
     found = pd.concat([pd.DataFrame(table) for table in done.values()], ignore_index=True)
     return found.assign(horizon=horizon_of(found["lead"].to_numpy()))
 
@@ -176,8 +173,9 @@ def forecast_from(spec: ModelSpec, panel: Panel, item: Origin) -> pd.DataFrame:
         fit = fit_known(spec, panel, origin, item.method, lag=item.lag, seed=item.seed,
                         draws=item.draws, tune=item.tune, chains=item.chains)
         samples = flatten(fit.posterior)
-        states = project_states(fit, samples, ScenarioSpec(title="as now"),
-                                int(rows["lead"].max()), item.seed)
+        months = int(rows["lead"].max())
+        scenario = resolve_scenario(AS_NOW, spec, fit.panel, months).spec
+        states = project_states(fit, samples, scenario, months, item.seed)
         outlook = Outlook(fit, samples, states, item.seed)
         frames = [_by_model(outlook, item, name, part).assign(
             converged=fit.diagnostics.passed) for name, part in by_indicator]

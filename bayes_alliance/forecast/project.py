@@ -18,14 +18,14 @@ from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.forecast.indicators import project_indicators
 from bayes_alliance.forecast.outcomes import outcome_table
-from bayes_alliance.forecast.result import Forecast, band_table
+from bayes_alliance.forecast.result import Forecast, band_table, target_table
 from bayes_alliance.forecast.scenarios import AS_NOW, Scenario, ScenarioLike, resolve_scenario
 from bayes_alliance.forecast.states import project_states
-from bayes_alliance.forecast.waves import expected_waves
+from bayes_alliance.forecast.waves import expected_waves, wave_table
 from bayes_alliance.inference import Fit
 from bayes_alliance.model.predict import Samples, flatten, series_states
 from bayes_alliance.spec import ModelSpec
-from bayes_alliance.tables import Panel
+from bayes_alliance.tables import Panel, observed_values
 
 __all__ = ["forecast", "forecast_months"]
 
@@ -84,15 +84,14 @@ def forecast(fit: Fit, horizon: int | None = None, *, scenario: ScenarioLike = A
                        for name, draws in targets.items()},
                       coords={c.DIM_TIME_FUTURE: labels, "scenario": chosen.name},
                       attrs={"seed": seed, "fit": _digest(samples)})
-    table = pd.concat([band_table(draws, scenario=chosen.name, target=name, time=labels)
-                       for name, draws in targets.items()], ignore_index=True)
+    table = target_table(data)
     expected = expected_waves(fit.panel, months)
     return Forecast(
         table=table, data=data,
         sentence=_sentence(chosen, fit, targets[c.COHESION], labels[-1],
                            samples.values[c.COHESION][:, -1]),
         outcomes=outcome_table(fit, samples, chosen.name, targets, expected),
-        waves=_wave_table(table, expected), past=_past(fit.panel, fit.spec, samples))
+        waves=wave_table(table, expected), past=_past(fit.panel, fit.spec, samples))
 
 
 def forecast_months(spec: ModelSpec, horizon: int | None) -> int:
@@ -115,14 +114,6 @@ def _digest(samples: Samples) -> str:
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16]
 
 
-def _wave_table(table: pd.DataFrame, expected: pd.DataFrame) -> pd.DataFrame:
-    """Return the bands of the expected waves."""
-    bands = table.rename(columns={"target": "indicator"})
-    found = expected.merge(bands, on=["indicator", "time"], how="left")
-    order = ["scenario", "indicator", "pollster", "time"]
-    return found[[*order, *(name for name in table.columns if name.startswith("q"))]]
-
-
 def _past(panel: Panel, spec: ModelSpec, samples: Samples) -> pd.DataFrame:
     """Return bands of the states and observed values, months of the panel."""
     states, labels = series_states(samples), [str(month) for month in panel.time]
@@ -131,10 +122,7 @@ def _past(panel: Panel, spec: ModelSpec, samples: Samples) -> pd.DataFrame:
         frame = band_table(states[:, position], target=name, time=labels).drop(
             columns=["q01", "q99"])
         frames.append(frame.assign(value=frame["q50"], observed=False))
-    rows = panel.rows
-    middle = ((rows["start_month"] + rows["end_month"]) // 2).to_numpy()
-    frames.append(pd.DataFrame({"target": rows["indicator"], "value": rows["value"],
-                                "time": [labels[at] for at in middle], "observed": True}))
+    frames.append(observed_values(panel).assign(observed=True))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -17,7 +17,7 @@ import xarray as xr
 
 from bayes_alliance import constants as c
 
-__all__ = ["LEVELS", "Difference", "Forecast", "WaveForecast", "band_table"]
+__all__ = ["LEVELS", "Difference", "Forecast", "WaveForecast", "band_table", "target_table"]
 
 LEVELS: Final = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95,
                  "q99": 0.99}
@@ -28,6 +28,14 @@ def band_table(draws: np.ndarray, **columns: Any) -> pd.DataFrame:
     """Return columns, then the quantiles of draws of shape (sample, month), a row a month."""
     bands = np.quantile(draws, list(LEVELS.values()), axis=0)
     return pd.DataFrame({**columns, **dict(zip(LEVELS, bands, strict=True))})
+
+
+def target_table(data: xr.Dataset) -> pd.DataFrame:
+    """Return the bands of every target of a forecast's draws; see :class:`Forecast`."""
+    months = [str(month) for month in data[c.DIM_TIME_FUTURE].to_numpy()]
+    return pd.concat([band_table(data[name].to_numpy(), scenario=str(data["scenario"].item()),
+                                 target=str(name), time=months) for name in data.data_vars],
+                     ignore_index=True)
 
 
 @dataclass(frozen=True)

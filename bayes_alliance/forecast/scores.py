@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import scoringrules as sr
 
-__all__ = ["LEVELS", "QUANTILES", "SCORES", "score", "score_ensemble"]
+__all__ = ["LEVELS", "QUANTILES", "SCORES", "score"]
 
 # Central intervals that are scored.
 LEVELS: Final = (0.5, 0.9)
@@ -24,19 +24,22 @@ QUANTILES: Final = 40
 SCORES: Final = ("crps", "log_score", "interval50", "interval90", "inside50", "inside90", "pit")
 
 
-def score(draws: np.ndarray, value: np.ndarray, log_score: np.ndarray,
-          rng: np.random.Generator) -> pd.DataFrame:
+def score(points: np.ndarray, value: np.ndarray, log_score: np.ndarray,
+          rng: np.random.Generator, weights: np.ndarray | None = None) -> pd.DataFrame:
     """Score predictive draws against observed values.
 
     Parameters
     ----------
-    draws : numpy.ndarray, shape (sample, row)
+    points : numpy.ndarray, shape (sample, row)
+        Draws, or points of a mixture with weights.
     value : numpy.ndarray, shape (row,)
-        What was observed, in the unit of the draws.
+        What was observed, in the unit of the points.
     log_score : numpy.ndarray, shape (row,)
         Log predictive density of each value, which draws alone do not give.
     rng : numpy.random.Generator
         Of the randomised PIT.
+    weights : numpy.ndarray, shape (sample,), optional
+        At least 0; sum to 1. All alike by default.
 
     Returns
     -------
@@ -44,26 +47,6 @@ def score(draws: np.ndarray, value: np.ndarray, log_score: np.ndarray,
         ``crps``, ``log_score``, ``interval50``, ``interval90`` (interval scores), ``inside50``,
         ``inside90`` (0 or 1), ``pit``; a row for each value.
     """
-    return _scores(draws, value, log_score, rng, None)
-
-
-def score_ensemble(points: np.ndarray, weights: np.ndarray, value: np.ndarray,
-                   log_score: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    """Score weighted points, such as a mixture's, as :func:`score` scores draws.
-
-    Parameters
-    ----------
-    points : numpy.ndarray, shape (point, row)
-    weights : numpy.ndarray, shape (point,)
-        At least 0; sum to 1.
-    value, log_score, rng
-        As for :func:`score`.
-    """
-    return _scores(points, value, log_score, rng, weights)
-
-
-def _scores(points: np.ndarray, value: np.ndarray, log_score: np.ndarray,
-            rng: np.random.Generator, weights: np.ndarray | None) -> pd.DataFrame:
     value = np.asarray(value, dtype=float)
     ensemble = None if weights is None else np.broadcast_to(weights, points.T.shape)
     found = {"crps": sr.crps_ensemble(value, points.T, ens_w=ensemble),

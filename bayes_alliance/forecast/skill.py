@@ -128,6 +128,7 @@ def skill_table(scores: pd.DataFrame, rules: list[str], hypotheses: list[str],
     gains = np.nanquantile(drawn_gain, _INTERVAL, axis=0)
     bands = {name: np.nanquantile(found, _INTERVAL, axis=0) for name, found in drawn.items()}
     missed = scores[~scores["converged"].astype(bool)].groupby("method")["origin"].nunique()
+    shares = {name: sums.shares() for name, sums in inside.items()}
     logs = np.nanmean(log_score.means(), axis=1)
     rule_logs = logs[chosen].max(axis=0)
     rows: list[dict[str, Any]] = []
@@ -141,8 +142,8 @@ def skill_table(scores: pd.DataFrame, rules: list[str], hypotheses: list[str],
                    "skill_low": low[m, h], "skill_high": high[m, h], "gain": gain[m, h],
                    "gain_low": gains[0][m, h], "gain_high": gains[1][m, h],
                    "log_score": logs[m, h] - rule_logs[h]}
-            for name, sums in inside.items():
-                row |= {name: sums.shares()[m, h], f"{name}_low": bands[name][0][m, h],
+            for name, share in shares.items():
+                row |= {name: share[m, h], f"{name}_low": bands[name][0][m, h],
                         f"{name}_high": bands[name][1][m, h]}
             row |= {"origins": len(crps.origins), "missed": int(missed.get(method, 0))}
             rows.append(row)

@@ -26,6 +26,7 @@ from bayes_alliance.forecast.skill import (
 )
 from bayes_alliance.inference import load_model
 from bayes_alliance.inference.many import Tally
+from bayes_alliance.tables import middle_months
 
 __all__ = ["HYPOTHESES", "Backtest", "backtest", "backtest_of"]
 
@@ -73,12 +74,12 @@ class Backtest:
         """The table; dims ``method``, ``horizon``."""
         return xr.Dataset.from_dataframe(self.table.set_index(["method", "horizon"]))
 
-    def paths(self, months: list[str]) -> pd.DataFrame:
+    def paths(self, time: pd.PeriodIndex) -> pd.DataFrame:
         """Return what was forecast from the last origin of each year, beside what came.
 
         Parameters
         ----------
-        months : list of str
+        time : pandas.PeriodIndex
             All months of the panel.
 
         Returns
@@ -91,10 +92,9 @@ class Backtest:
         last = own.groupby(own["origin"].str[:4])["origin"].transform("max")
         own = own[own["origin"] == last]
         bands = np.quantile(own[list(POINTS)].to_numpy(), list(_BANDS.values()), axis=1)
-        middle = ((own["first"] + own["last"]) // 2).to_numpy()
         return pd.DataFrame({
             "origin": own["origin"], "indicator": own["indicator"],
-            "time": [months[at] for at in middle], "value": own["value"],
+            "time": middle_months(time, own["first"], own["last"]), "value": own["value"],
             **dict(zip(_BANDS, bands, strict=True))}).reset_index(drop=True)
 
     @property

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayes_alliance.tables import Panel
 
-__all__ = ["expected_waves"]
+__all__ = ["expected_waves", "pollster", "wave_table"]
 
 # How many waves say what the usual month is; months after which no further one is expected;
 # months that a fieldwork takes at most (longer periods are annual figures, not waves).
@@ -19,6 +19,11 @@ _USUAL: Final = 5
 _SILENT: Final = 36
 _FIELDWORK: Final = 3
 _DATE = re.compile(r"_\d{4}(-\d{2})?$")
+
+
+def pollster(wave: str) -> str:
+    """Return who fields a wave, from its label: what stands there without the date."""
+    return _DATE.sub("", wave)
 
 
 def expected_waves(panel: Panel, months: int) -> pd.DataFrame:
@@ -53,6 +58,22 @@ def expected_waves(panel: Panel, months: int) -> pd.DataFrame:
         counts = last["calendar_month"].value_counts()
         usual = next(month for month in reversed(last["calendar_month"].tolist())
                      if counts[month] == counts.max())
-        pollster = _DATE.sub("", str(last["wave"].iloc[-1]))
-        found += [(str(name), pollster, str(month)) for month in future if month.month == usual]
+        who = pollster(str(last["wave"].iloc[-1]))
+        found += [(str(name), who, str(month)) for month in future if month.month == usual]
     return pd.DataFrame(found, columns=["indicator", "pollster", "time"])
+
+
+def wave_table(table: pd.DataFrame, expected: pd.DataFrame) -> pd.DataFrame:
+    """Return the bands of the expected waves.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of one forecast: ``scenario``, ``target``, ``time``, ``q01`` to ``q99``.
+    expected : pandas.DataFrame
+        ``indicator``, ``pollster``, ``time``.
+    """
+    bands = table.rename(columns={"target": "indicator"})
+    found = expected.merge(bands, on=["indicator", "time"], how="left")
+    order = ["scenario", "indicator", "pollster", "time"]
+    return found[[*order, *(name for name in table.columns if name.startswith("q"))]]

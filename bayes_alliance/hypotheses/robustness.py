@@ -8,7 +8,6 @@ dropped.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -26,11 +25,11 @@ from bayes_alliance.inference import (
     fit_panel,
     held_out_rows,
     load_model,
-    package_versions,
 )
-from bayes_alliance.inference.many import Tally, many
+from bayes_alliance.inference.many import Tally
+from bayes_alliance.inference.study import study
 from bayes_alliance.model import build_design
-from bayes_alliance.spec import ModelSpec, spec_hash
+from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
 __all__ = ["Member", "Robustness", "agreeing", "member", "robustness", "run_member"]
@@ -126,11 +125,8 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
     spec, panel = load_model(model)
     names = [one.name for one in specifications(spec, panel)]
     items = {f"{k:03d}": Member(str(model), name, seed) for k, name in enumerate(names)}
-    stamp = {"spec_hash": spec_hash(spec), "data_hash": panel.data_hash, "seed": seed,
-             "versions": package_versions()}
-    with TemporaryDirectory() as spare:
-        done = many(member, items, folder=folder or spare, stamp=stamp, workers=workers,
-                    cluster=cluster, report=report)
+    done = study(member, items, spec, panel, folder=folder, workers=workers, cluster=cluster,
+                 report=report, seed=seed)
     rows = [row for result in done.values() for row in dict(result)["rows"]]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Robustness(table, _sentence(table))

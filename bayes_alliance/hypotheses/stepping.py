@@ -21,7 +21,6 @@ Xie, Lewis, Fan, Kuo and Chen 2011, Systematic Biology 60(2).
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import arviz as az
@@ -35,12 +34,12 @@ from bayes_alliance.inference import (
     fit_panel,
     held_out_rows,
     load_model,
-    package_versions,
 )
-from bayes_alliance.inference.many import Tally, many
+from bayes_alliance.inference.many import Tally
+from bayes_alliance.inference.study import study
 from bayes_alliance.model import Design, build_design
 from bayes_alliance.model.predict import flatten, log_likelihood
-from bayes_alliance.spec import ModelSpec, spec_hash
+from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
 __all__ = [
@@ -136,11 +135,8 @@ def absolute_values(model: str | Path, *, hypotheses: Iterable[str] = ("H12", "H
     items = {f"{hypothesis}-{episode}-{step}": Rung(str(model), hypothesis, episode, step,
                                                     seed=seed)
              for hypothesis in hypotheses for episode in spec.episodes for step in range(_RUNGS)}
-    stamp = {"spec_hash": spec_hash(spec), "data_hash": panel.data_hash, "seed": seed,
-             "rungs": _RUNGS, "versions": package_versions()}
-    with TemporaryDirectory() as spare:
-        done = many(rung, items, folder=folder or spare, stamp=stamp, workers=workers,
-                    cluster=cluster, report=report)
+    done = study(rung, items, spec, panel, folder=folder, workers=workers, cluster=cluster,
+                 report=report, seed=seed, rungs=_RUNGS)
     steps: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for key, item in items.items():
         steps.setdefault((item.hypothesis, item.episode), []).append(dict(done[key]))

@@ -20,6 +20,7 @@ from bayes_alliance.plotting.style import (
     is_narrow,
     months,
     new_figure,
+    panel_grid,
     readable,
     tidy,
     years,
@@ -131,18 +132,15 @@ def plot_pit(pit: pd.DataFrame, method: str, *, width: float = WIDE) -> Figure:
     """
     own = pit[pit["method"] == method]
     horizons, names = _horizons(own)
-    columns = 2 if is_narrow(width) else len(horizons)
-    rows = -(-len(horizons) // columns)
-    figure, panels = new_figure(rows=rows, columns=columns, height=2.1 * rows, width=width)
+    figure, panels = panel_grid(len(horizons), 2.1, 2 if is_narrow(width) else len(horizons),
+                                width=width)
     size = 8.5
-    for axes, horizon, name in zip(panels, horizons, names, strict=False):
+    for axes, horizon, name in zip(panels, horizons, names, strict=True):
         part = own[own["horizon"] == horizon].set_index("tenth")["rows"]
         share = part.reindex(range(_TENTHS), fill_value=0) / max(part.sum(), 1)
         axes.bar(np.arange(_TENTHS) / _TENTHS + 0.05, 100 * share, width=0.09, color=BLUE)
         axes.axhline(100 / _TENTHS, color=BLACK, linewidth=0.9, linestyle=(0, (4, 3)))
         tidy(axes, "", "1 month" if name == "1" else f"{name} months", size=size)
-    for axes in panels[len(horizons):]:
-        axes.set_visible(False)
     panels[0].set_ylabel("values, %", fontsize=size)
     figure.supxlabel("probability given to less than what came", fontsize=size + 0.5)
     return figure
@@ -165,10 +163,8 @@ def plot_hindsight(paths: pd.DataFrame, past: pd.DataFrame, indicators: list[str
     width : float
         In inches.
     """
-    columns = 1 if is_narrow(width) else 2
-    rows = -(-len(indicators) // columns)
-    figure, panels = new_figure(rows=rows, columns=columns, height=2.3 * rows, width=width)
-    for axes, name in zip(panels, indicators, strict=False):
+    figure, panels = panel_grid(len(indicators), 2.3, 1 if is_narrow(width) else 2, width=width)
+    for axes, name in zip(panels, indicators, strict=True):
         part = paths[paths["indicator"] == name]
         for k, (_, fan) in enumerate(part.groupby("origin")):
             if k % 2:
@@ -180,8 +176,6 @@ def plot_hindsight(paths: pd.DataFrame, past: pd.DataFrame, indicators: list[str
         unit = (units or {}).get(name, "")
         tidy(axes, unit, title, size=8.5)
         years(axes, 6)
-    for axes in panels[len(indicators):]:
-        axes.set_visible(False)
     return figure
 
 

@@ -15,7 +15,7 @@ from bayes_alliance.plotting.style import (
     SKY,
     WIDE,
     is_narrow,
-    new_figure,
+    panel_grid,
     tidy,
     years,
 )
@@ -40,10 +40,9 @@ def plot_prior_posterior(draws: Mapping[str, tuple[np.ndarray, np.ndarray]], *,
         Filled grey: prior. Blue outline: posterior.
     """
     narrow = is_narrow(width)
-    columns = 1 if narrow else 2
-    rows = -(-len(draws) // columns)
-    figure, axes = new_figure(rows, (1.25 if narrow else 1.55) * rows + 0.3, columns, width=width)
-    for panel, (name, (before, after)) in zip(axes, draws.items(), strict=False):
+    figure, axes = panel_grid(len(draws), 1.25 if narrow else 1.55, 1 if narrow else 2,
+                              extra=0.3, width=width)
+    for panel, (name, (before, after)) in zip(axes, draws.items(), strict=True):
         low = min(np.quantile(before, 0.01), np.quantile(after, 0.01))
         high = max(np.quantile(before, 0.99), np.quantile(after, 0.99))
         bins = np.linspace(low, high, 48).tolist()
@@ -56,8 +55,6 @@ def plot_prior_posterior(draws: Mapping[str, tuple[np.ndarray, np.ndarray]], *,
         panel.xaxis.set_major_locator(MaxNLocator(nbins=6))
         tidy(panel, title=name, size=9)
         panel.spines["left"].set_visible(False)
-    for panel in axes[len(draws):]:
-        panel.set_visible(False)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=9.5, frameon=False, ncols=2,
                   loc="outside upper left")
     return figure
@@ -96,10 +93,9 @@ def plot_predictive(table: pd.DataFrame, latent: str, *, first_year: float = 0.0
                          f"{', '.join(sorted(set(table['latent'])))})")
     narrow = is_narrow(width)
     columns = 1 if narrow else 2
-    rows = -(-len(groups) // columns)
-    figure, axes = new_figure(rows, (1.05 if narrow else 1.2) * rows + 0.35, columns, width=width,
-                              share_x=True)
-    for panel, (name, part) in zip(axes, groups, strict=False):
+    figure, axes = panel_grid(len(groups), 1.05 if narrow else 1.2, columns, extra=0.35,
+                              width=width, share_x=True)
+    for panel, (name, part) in zip(axes, groups, strict=True):
         x = first_year + (part["time"].to_numpy(dtype=float) + 0.5) / 12
         inside = ((part["observed"] >= part["q05"]) & (part["observed"] <= part["q95"])).to_numpy()
         panel.vlines(x, part["q05"], part["q95"], color=SKY, linewidth=1.8, alpha=0.45)
@@ -110,8 +106,6 @@ def plot_predictive(table: pd.DataFrame, latent: str, *, first_year: float = 0.0
         panel.plot(x[~inside], seen[~inside], "x", color=RED, markersize=5, markeredgewidth=1.4)
         tidy(panel, title=f"{name}: {inside.sum()} of {len(part)}", size=8.5)
         years(panel, 5)
-    for panel in axes[len(groups):]:
-        panel.set_visible(False)
-    for panel in axes[max(0, len(groups) - columns):len(groups)]:
+    for panel in axes[-columns:]:
         panel.tick_params(labelbottom=True)
     return figure

@@ -23,6 +23,7 @@ from bayes_alliance.plotting.style import (
     WIDE,
     is_narrow,
     new_figure,
+    panel_grid,
     tidy,
 )
 
@@ -103,12 +104,11 @@ def plot_ranks(draws: xr.DataArray, *, width: float = WIDE) -> Figure:
     values = draws.transpose(dim, "chain", "draw").to_numpy()
     count, chains, length = values.shape
     columns = 1 if is_narrow(width) else 2
-    rows = -(-count // columns)
-    figure, axes = new_figure(rows, 1.45 * rows + 0.35, columns, width=width, share_x=True)
+    figure, axes = panel_grid(count, 1.45, columns, extra=0.35, width=width, share_x=True)
     edges = np.linspace(0.5, chains * length + 0.5, _BINS + 1)
     expected = length / _BINS
     spread = 2.576 * np.sqrt(expected * (1 - 1 / _BINS))
-    for panel, label, value in zip(axes, draws[dim].to_numpy(), values, strict=False):
+    for panel, label, value in zip(axes, draws[dim].to_numpy(), values, strict=True):
         ranks = rankdata(value).reshape(chains, length)
         panel.axhspan(expected - spread, expected + spread, color=GREY, alpha=0.15, linewidth=0)
         for chain in range(chains):
@@ -117,9 +117,7 @@ def plot_ranks(draws: xr.DataArray, *, width: float = WIDE) -> Figure:
                          linewidth=1.3, baseline=None, label=f"chain {chain + 1}")
         panel.set_ylim(0, None)
         tidy(panel, title=str(label).replace("_", " "), size=9)
-    for panel in axes[count:]:
-        panel.set_visible(False)
-    for panel in axes[max(0, count - columns):count]:
+    for panel in axes[-columns:]:
         panel.set_xlabel("rank among all draws", fontsize=9)
         panel.tick_params(labelbottom=True)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=9, frameon=False,

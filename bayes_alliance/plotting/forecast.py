@@ -17,6 +17,7 @@ from bayes_alliance.plotting.style import (
     is_narrow,
     months,
     new_figure,
+    panel_grid,
     tidy,
     years,
 )
@@ -94,17 +95,14 @@ def plot_fans(table: pd.DataFrame, past: pd.DataFrame, targets: Sequence[str], *
     """
     _require(table, targets)
     narrow = is_narrow(width)
-    columns = 1 if narrow else 2
-    rows = -(-len(targets) // columns)
-    figure, axes = new_figure(rows, (1.65 if narrow else 1.85) * rows, columns, width=width)
-    for panel, target in zip(axes, targets, strict=False):
+    figure, axes = panel_grid(len(targets), 1.65 if narrow else 1.85, 1 if narrow else 2,
+                              width=width)
+    for panel, target in zip(axes, targets, strict=True):
         unit = (units or {}).get(target, "")
         name = (names or {}).get(target, target)
         _fan(panel, table, past, None, target, f"{name} ({unit})" if unit else name, 9)
         panel.set_xlim(*_limits(table, past, targets))
         years(panel, 6)
-    for panel in axes[len(targets):]:
-        panel.set_visible(False)
     return figure
 
 
@@ -141,10 +139,8 @@ def plot_differences(tables: Mapping[str, pd.DataFrame], target: str = c.COHESIO
     low = min(0.0, *(part["q05"].min() for part in parts.values()))
     high = max(0.0, *(part["q95"].max() for part in parts.values()))
     columns = 1 if is_narrow(width) else min(2, len(parts))
-    rows = -(-len(parts) // columns)
-    figure, axes = new_figure(rows, 2.3 * rows if columns > 1 else 2.6 * rows, columns,
-                              width=width)
-    for panel, (name, part) in zip(axes, parts.items(), strict=False):
+    figure, axes = panel_grid(len(parts), 2.3 if columns > 1 else 2.6, columns, width=width)
+    for panel, (name, part) in zip(axes, parts.items(), strict=True):
         x = months(part["time"].tolist())
         panel.axhline(0.0, color=GREY, linewidth=0.8)
         band(panel, x, part, BLUE, "difference")
@@ -154,8 +150,6 @@ def plot_differences(tables: Mapping[str, pd.DataFrame], target: str = c.COHESIO
         margin = 0.05 * (high - low) or 1.0
         panel.set_ylim(low - margin, high + margin)
         years(panel, 4)
-    for panel in axes[len(parts):]:
-        panel.set_visible(False)
     figure.supylabel(f"{target}, less {reference}", fontsize=9)
     return figure
 

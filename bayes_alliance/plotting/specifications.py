@@ -21,7 +21,7 @@ from bayes_alliance.plotting.style import (
     RED,
     WIDE,
     is_narrow,
-    new_figure,
+    panel_grid,
     readable,
     tidy,
 )
@@ -52,12 +52,11 @@ def plot_specifications(grid: pd.DataFrame, threshold: float, *, width: float = 
         Carlo error; the committed one stands out, the verdict is told by colour and mark.
     """
     parts = list(grid.groupby(["episode", "hypothesis"], sort=False))
-    columns = 1 if is_narrow(width) else 2
-    rows = -(-len(parts) // columns)
-    figure, panels = new_figure(rows=rows, columns=columns, height=2.3 * rows + 0.4, width=width)
+    figure, panels = panel_grid(len(parts), 2.3, 1 if is_narrow(width) else 2, extra=0.4,
+                                width=width)
     size = 9.0
     reach = 1.15 * max(threshold, float(grid["log_bayes_factor"].abs().max()))
-    for axes, ((episode, hypothesis), part) in zip(panels, parts, strict=False):
+    for axes, ((episode, hypothesis), part) in zip(panels, parts, strict=True):
         _curve(axes, part.sort_values("log_bayes_factor"))
         for side in (-1, 1):
             axes.axhline(side * threshold, color=GREY, linewidth=0.9, linestyle=":")
@@ -65,8 +64,6 @@ def plot_specifications(grid: pd.DataFrame, threshold: float, *, width: float = 
         axes.set_ylim(-reach, reach)
         axes.set_xticks([])
         tidy(axes, "", f"{readable(str(episode))}, {hypothesis}", size=size)
-    for axes in panels[len(parts):]:
-        axes.set_visible(False)
     figure.supylabel("log Bayes factor against HX (nats)", fontsize=size)
     handles, labels = panels[0].get_legend_handles_labels()
     known = dict(zip(labels, handles, strict=True))

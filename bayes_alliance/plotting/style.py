@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 __all__ = ["BLACK", "BLUE", "COLOURS", "GREEN", "GREY", "NARROW", "ORANGE", "PALE", "PURPLE",
-           "RED", "SKY", "WIDE", "band", "country", "is_narrow", "months", "new_figure", "readable",
-           "shade", "tidy", "years"]
+           "RED", "SKY", "WIDE", "band", "country", "is_narrow", "months", "new_figure",
+           "panel_grid", "readable", "shade", "tidy", "years"]
 
 BLACK: Final = "#000000"
 ORANGE: Final = "#E69F00"
@@ -68,6 +68,26 @@ def new_figure(rows: int = 1, height: float = 3.2, columns: int = 1, *, width: f
     grid = figure.subplots(rows, columns, squeeze=False, sharex="col" if share_x else False,
                            height_ratios=ratios)
     return figure, list(grid.ravel())
+
+
+def panel_grid(count: int, height: float, columns: int = 2, *, extra: float = 0.0,
+               width: float = WIDE, share_x: bool = False) -> tuple[Figure, list[Axes]]:
+    """Return a figure of as many panels as wanted, row by row; what is left of the grid is hidden.
+
+    Parameters
+    ----------
+    count, columns : int
+        Panels, and how many stand in a row.
+    height, extra : float
+        Of a row, and of what stands beside the rows, in inches.
+    width, share_x
+        As for :func:`new_figure`.
+    """
+    rows = -(-count // columns)
+    figure, axes = new_figure(rows, height * rows + extra, columns, width=width, share_x=share_x)
+    for panel in axes[count:]:
+        panel.set_visible(False)
+    return figure, axes[:count]
 
 
 def tidy(axes: Axes, ylabel: str = "", title: str = "", *, size: float = 10) -> None:

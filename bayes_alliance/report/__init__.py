@@ -10,9 +10,9 @@ from bayes_alliance.report.page import write_report
 if TYPE_CHECKING:
     from bayes_alliance.report.beside import (
         read_backtest,
+        read_beside,
         read_grid,
         read_stones,
-        read_weights,
         write_backtest,
         write_grid,
         write_stones,
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from bayes_alliance.report.job import FitShelf, make_report, run_main_job
 
 __all__ = ["FILES", "CheckSummary", "FitShelf", "FitSummary", "ReportInputs", "make_report",
-           "read_backtest", "read_grid", "read_stones", "read_weights", "run_main_job",
+           "read_backtest", "read_beside", "read_grid", "read_stones", "run_main_job",
            "write_backtest", "write_grid", "write_machine_files", "write_report", "write_stones"]
 _LATER = {"FitShelf": "job", "make_report": "job", "run_main_job": "job",
           "read_backtest": "beside", "read_grid": "beside", "read_stones": "beside",
-          "read_weights": "beside",
+          "read_beside": "beside",
           "write_backtest": "beside", "write_grid": "beside", "write_stones": "beside"}
 
 

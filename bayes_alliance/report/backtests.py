@@ -16,6 +16,7 @@ from bayes_alliance.forecast.skill import DEFAULT, STACKED, told
 from bayes_alliance.plotting.style import readable
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import BacktestTables, ReportInputs
+from bayes_alliance.tables import observed_values
 
 __all__ = ["backtest_figures", "backtest_section"]
 
@@ -93,11 +94,7 @@ def backtest_figures(inputs: ReportInputs) -> dict[str, tuple[Draw, str]]:
     fans = sorted(observed, key=lambda name: -int((inputs.panel.rows["indicator"] == name).sum()
                                                   if inputs.panel.indicators.at[name, "kind"]
                                                   == "opinion" else 0))[:_SHOWN]
-    units = {str(name): str(unit) for name, unit in inputs.panel.indicators["unit"].items()}
-    rows = inputs.panel.rows
-    middle = ((rows["start_month"] + rows["end_month"]) // 2).to_numpy()
-    past = pd.DataFrame({"target": rows["indicator"], "value": rows["value"],
-                         "time": [str(inputs.panel.time[at]) for at in middle]})
+    past = observed_values(inputs.panel)
     own = skill[skill["method"] == DEFAULT]
     words = ", ".join(f"{100 * row.inside90:.0f}% up to {row.horizon} months"
                       for row in own.itertuples())
@@ -112,6 +109,6 @@ def backtest_figures(inputs: ReportInputs) -> dict[str, tuple[Draw, str]]:
         "pit": (lambda width: plotting.plot_pit(found.pit, DEFAULT, width=width),
                 f"Histograms of PIT values of {DEFAULT} for each horizon."),
         "hindsight": (lambda width: plotting.plot_hindsight(
-            found.paths, past, fans, units=units, width=width),
+            found.paths, past, fans, units=inputs.units, width=width),
             f"Forecasts from the ends of some years as bars, with what came as points, for "
             f"{', '.join(readable(name) for name in fans)}.")}

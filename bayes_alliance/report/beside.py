@@ -5,22 +5,25 @@ report then says that it has not been computed.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
 from bayes_alliance.exceptions import SchemaError
-from bayes_alliance.forecast.skill import default_weights
+from bayes_alliance.forecast.skill import DEFAULT, default_weights
 from bayes_alliance.forecast.summary import Backtest
 from bayes_alliance.hypotheses import Robustness, Stones
 from bayes_alliance.hypotheses.stepping import stones
+from bayes_alliance.report.inputs import BacktestTables
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import ModelSpec, posterior_hash, spec_hash
 from bayes_alliance.tables import Panel
 
-__all__ = ["BACKTEST_FILES", "GRID_FILE", "STONES_FILE", "read_backtest", "read_grid",
-           "read_stones", "read_weights", "write_backtest", "write_grid", "write_stones"]
+__all__ = ["BACKTEST_FILES", "GRID_FILE", "STONES_FILE", "Beside", "read_backtest",
+           "read_beside", "read_grid", "read_stones", "write_backtest", "write_grid",
+           "write_stones"]
 
 GRID_FILE: Final = "robustness.csv"
 STONES_FILE: Final = "absolute.csv"
@@ -104,14 +107,14 @@ def write_backtest(found: Backtest, spec: ModelSpec, panel: Panel, out: str | Pa
         The file of skill and coverage.
     """
     tables = (found.table, found.by_indicator, found.pit, found.weights,
-              found.paths([str(month) for month in panel.time]))
+              found.paths(panel.time))
     paths = [_write(table, name, spec_hash(spec), panel, out)
              for name, table in zip(BACKTEST_FILES, tables, strict=True)]
     return paths[0]
 
 
-def read_backtest(folder: str | Path, spec: ModelSpec, panel: Panel) -> list[pd.DataFrame] | None:
-    """Return a backtest's tables in the order of ``BACKTEST_FILES``, None unless all are there.
+def read_backtest(folder: str | Path, spec: ModelSpec, panel: Panel) -> BacktestTables | None:
+    """Return a backtest's tables, None unless all are there.
 
     Raises
     ------
@@ -121,15 +124,46 @@ def read_backtest(folder: str | Path, spec: ModelSpec, panel: Panel) -> list[pd.
     found = [_read(Path(folder) / name, needed, spec_hash(spec), panel)
              for name, needed in zip(BACKTEST_FILES, _BACKTEST, strict=True)]
     kept = [table for table in found if table is not None]
-    return kept if len(kept) == len(found) else None
+    return BacktestTables(*kept) if len(kept) == len(found) else None
 
 
-def read_weights(folder: str | Path, spec: ModelSpec, panel: Panel) -> dict[str, float] | None:
-    """Return the weights that a folder's backtest gives the default forecast, None without one."""
-    found = read_backtest(folder, spec, panel)
-    if found is None:
-        return None
-    return default_weights(found[0], found[BACKTEST_FILES.index("backtest_weights.csv")])
+@dataclass(frozen=True)
+class Beside:
+    """What lies beside a report, each part None where it has not been computed.
+
+    Attributes
+    ----------
+    grid : pandas.DataFrame, optional
+        Table of the robustness grid.
+    backtest : BacktestTables, optional
+    absolute : dict of (str, str) to Stones, optional
+        Absolute values by hypothesis and episode.
+    """
+
+    grid: pd.DataFrame | None = None
+    backtest: BacktestTables | None = None
+    absolute: dict[tuple[str, str], Stones] | None = None
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weights of the default forecast: H12's alone without a backtest that says otherwise."""
+        if self.backtest is None:
+            return {DEFAULT: 1.0}
+        return default_weights(self.backtest.skill, self.backtest.weights)
+
+
+def read_beside(folder: str | Path, spec: ModelSpec, panel: Panel) -> Beside:
+    """Return all in a folder that is of this model file and these data.
+
+    Raises
+    ------
+    SchemaError
+        If a file lacks a column.
+    ValueError
+        If a step of the absolute values is missing.
+    """
+    return Beside(read_grid(folder, spec, panel), read_backtest(folder, spec, panel),
+                  read_stones(folder, spec, panel))
 
 
 def _write(table: pd.DataFrame, name: str, mark: str, panel: Panel, out: str | Path) -> Path:

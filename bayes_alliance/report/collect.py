@@ -4,6 +4,7 @@ Invariant: this is the one module of the report that knows a fit; everything to 
 tables and labelled draws only.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
@@ -17,9 +18,8 @@ from bayes_alliance.checks import (
     posterior_predictive,
     prior_predictive,
 )
-from bayes_alliance.forecast import AS_NOW, Forecast, combine_forecasts, forecast
+from bayes_alliance.forecast import AS_NOW, combine_forecasts, forecast
 from bayes_alliance.hypotheses import (
-    Stones,
     agreeing,
     compare_episodes,
     effect_sizes,
@@ -33,7 +33,8 @@ from bayes_alliance.hypotheses import (
 )
 from bayes_alliance.hypotheses.windows import ENDS
 from bayes_alliance.inference import FULL_GATE, LEAVE_OUT_GATE, Fit, Gate
-from bayes_alliance.report.inputs import BacktestTables, CheckSummary, FitSummary, ReportInputs
+from bayes_alliance.report.beside import Beside
+from bayes_alliance.report.inputs import CheckSummary, FitSummary, ReportInputs
 
 __all__ = ["collect", "monthly_bands", "monthly_gaps"]
 
@@ -43,11 +44,8 @@ _LEVELS: Final = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95
 def collect(full: Fit, reference: Fit, without: dict[str, Fit],
             ends: dict[str, tuple[Fit, Fit]], prior: Fit, *, seed: int,
             sources: pd.DataFrame | None = None,
-            grid: pd.DataFrame | None = None,
-            backtest: list[pd.DataFrame] | None = None,
-            absolute: dict[tuple[str, str], Stones] | None = None,
-            forecasters: dict[str, Fit] | None = None,
-            weights: dict[str, float] | None = None) -> ReportInputs:
+            beside: Beside | None = None,
+            forecasters: Mapping[str, Fit] | None = None) -> ReportInputs:
     """Compute every result of the report from its fits.
 
     Parameters
@@ -64,32 +62,29 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         Seed of predictive draws and of the forecast.
     sources : pandas.DataFrame, optional
         The dataset's table of sources.
-    grid : pandas.DataFrame, optional
-        Table of the robustness grid.
-    absolute : dict of (str, str) to Stones, optional
-        Absolute values by hypothesis and episode.
-    forecasters : dict of str to Fit, optional
-        By hypothesis, what forecasts; H12 by default.
-    weights : dict of str to float, optional
-        Of the forecasters.
-    backtest : list of pandas.DataFrame, optional
-        Tables of the backtest, in the order of :class:`BacktestTables`.
+    beside : Beside, optional
+        What was computed before and is taken up.
+    forecasters : mapping of str to Fit, optional
+        By hypothesis, what forecasts with the weights that ``beside`` gives; H12 by default.
 
     Returns
     -------
     ReportInputs
     """
-    spec = full.spec
+    spec, beside = full.spec, beside or Beside()
     episodes = compare_episodes(reference, full).table
-    evidence = together(leave_episode_out(full, without, absolute), leave_future_out(ends),
+    evidence = together(leave_episode_out(full, without, beside.absolute), leave_future_out(ends),
                         whole_period(full)).table
-    who, share = forecasters or {"H12": full}, weights or {"H12": 1.0}
-    ahead = _ahead(who, share, AS_NOW, seed)
-    others = {name: _ahead(who, share, name, seed) for name in spec.scenarios}
+    shares = None if beside.grid is None else agreeing(beside.grid)
+    who = forecasters or {"H12": full}
+    ahead, *rest = (combine_forecasts({name: forecast(fit, seed=seed, scenario=scenario)
+                                       for name, fit in who.items()}, beside.weights)
+                    for scenario in (AS_NOW, *spec.scenarios))
+    others = dict(zip(spec.scenarios, rest, strict=True))
     return ReportInputs(
         spec=spec, panel=full.panel, states=monthly_bands(full), gaps=monthly_gaps(full),
         episodes=episodes, evidence=evidence,
-        verdicts=judge(spec, episodes, evidence, None if grid is None else agreeing(grid)).table,
+        verdicts=judge(spec, episodes, evidence, shares).table,
         readings=readings(full), coefficients=full.posterior[c.VAR_COEFFICIENT],
         parameters=main_parameters(prior, full), forecast=ahead.table,
         forecast_sentence=ahead.sentence, waves=ahead.waves,
@@ -109,16 +104,9 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
               _summary("prior", prior, None)),
         provenance=full.provenance,
         sources=sources if sources is not None else pd.DataFrame(),
-        grid=grid if grid is not None else pd.DataFrame(),
-        backtest=None if backtest is None else BacktestTables(*backtest),
+        grid=beside.grid if beside.grid is not None else pd.DataFrame(),
+        backtest=beside.backtest,
         sizes=effect_sizes(full).table, swings=rank_swings(full).table)
-
-
-def _ahead(forecasters: dict[str, Fit], weights: dict[str, float], scenario: str,
-           seed: int) -> Forecast:
-    parts = {name: forecast(fit, seed=seed, scenario=scenario)
-             for name, fit in forecasters.items()}
-    return combine_forecasts(parts, weights) if len(parts) > 1 else next(iter(parts.values()))
 
 
 def _check(result: CheckResult) -> CheckSummary:

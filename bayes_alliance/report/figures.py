@@ -21,6 +21,7 @@ from bayes_alliance.plotting.style import country
 from bayes_alliance.report import wording
 from bayes_alliance.report.backtests import backtest_figures
 from bayes_alliance.report.inputs import ReportInputs
+from bayes_alliance.tables import observed_values
 
 __all__ = ["Picture", "encode", "pictures"]
 
@@ -57,7 +58,7 @@ def pictures(inputs: ReportInputs) -> dict[str, Picture]:
         "fan": (lambda width: plotting.plot_fan(inputs.forecast, past=_past(inputs), width=width),
                 _fan_alt(inputs)),
         "fans": (lambda width: plotting.plot_fans(
-            inputs.forecast, _past(inputs), _targets(inputs), units=_units(inputs),
+            inputs.forecast, _past(inputs), _targets(inputs), units=inputs.units,
             names=_state_names(inputs), width=width),
             _fans_alt(inputs)),
         "coverage": (lambda width: plotting.plot_coverage(panel.rows, panel.excluded,
@@ -121,12 +122,7 @@ def _past(inputs: ReportInputs) -> pd.DataFrame:
               for latent, member in zip(states["latent"], states["member"], strict=True)]
     estimated = pd.DataFrame({"target": target, "time": states["time"], "value": states["q50"],
                               "observed": False})
-    rows = inputs.panel.rows
-    # A value stands at the middle of its period: a yearly figure not in January.
-    middle = ((rows["start_month"] + rows["end_month"]) // 2).to_numpy()
-    observed = pd.DataFrame({"target": rows["indicator"], "value": rows["value"],
-                             "time": [str(inputs.panel.time[at]) for at in middle],
-                             "observed": True})
+    observed = observed_values(inputs.panel).assign(observed=True)
     past = pd.concat([estimated, observed], ignore_index=True)
     return past[past["time"] >= str(inputs.panel.time[-1] - 12 * _PAST_YEARS)]
 
@@ -146,10 +142,6 @@ def _state_names(inputs: ReportInputs) -> dict[str, str]:
     """Return how a reader calls the members' states."""
     return {f"{latent}_{member}": f"{latent}, {country(member)}"
             for latent in c.PATHS for member in inputs.panel.members}
-
-
-def _units(inputs: ReportInputs) -> dict[str, str]:
-    return {str(name): str(unit) for name, unit in inputs.panel.indicators["unit"].items()}
 
 
 def _cohesion_alt(inputs: ReportInputs) -> str:
@@ -224,7 +216,7 @@ def _differences_alt(inputs: ReportInputs) -> str:
 def _fans_alt(inputs: ReportInputs) -> str:
     ends = inputs.forecast[inputs.forecast["time"] == inputs.forecast["time"].max()]
     ends = ends.drop_duplicates("target").set_index("target")
-    units = _units(inputs)
+    units = inputs.units
     names = _state_names(inputs)
     pieces = [f"{names.get(name, name)} {wording.plain(ends.at[name, 'q50'])} "
               f"{units.get(name, '')}".rstrip() for name in _targets(inputs)]

@@ -180,6 +180,11 @@ class ReportInputs:
                              f" (allowed: chain, draw, {c.DIM_COEFFICIENT})")
 
     @property
+    def units(self) -> dict[str, str]:
+        """Unit of every indicator."""
+        return {str(name): str(unit) for name, unit in self.panel.indicators["unit"].items()}
+
+    @property
     def full(self) -> FitSummary:
         """The full fit, H12 on all rows."""
         return self.fits[0]

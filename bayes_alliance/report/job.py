@@ -13,7 +13,7 @@ import pandas as pd
 from bayes_alliance import constants as c
 from bayes_alliance.checks import prior_fit
 from bayes_alliance.exceptions import SchemaError
-from bayes_alliance.hypotheses import Stones, fit_until
+from bayes_alliance.hypotheses import fit_until
 from bayes_alliance.inference import (
     Fit,
     Progress,
@@ -22,7 +22,7 @@ from bayes_alliance.inference import (
     package_versions,
     require_passed,
 )
-from bayes_alliance.report.beside import read_backtest, read_grid, read_stones, read_weights
+from bayes_alliance.report.beside import Beside, read_beside
 from bayes_alliance.report.collect import collect
 from bayes_alliance.report.inputs import ReportInputs
 from bayes_alliance.report.machine import write_machine_files
@@ -75,10 +75,8 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
     panel = build_panel(tables, spec)
     target = Path(out)
     target.mkdir(parents=True, exist_ok=True)
-    grid = read_grid(target, spec, panel)
-    past = read_backtest(target, spec, panel)
-    inputs = run_main_job(spec, panel, work, seed, announce, report, tables.sources, grid, past,
-                          read_stones(target, spec, panel), read_weights(target, spec, panel))
+    inputs = run_main_job(spec, panel, work, seed, announce, report, tables.sources,
+                          read_beside(target, spec, panel))
     if announce is not None:
         announce("drawing and writing the report")
     write_machine_files(inputs, target)
@@ -87,24 +85,22 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
 
 def run_main_job(spec: ModelSpec, panel: Panel, work: str | Path | None, seed: int,
                  announce: Announce | None = None, report: Report | None = None,
-                 sources: pd.DataFrame | None = None,
-                 grid: pd.DataFrame | None = None,
-                 backtest: list[pd.DataFrame] | None = None,
-                 absolute: dict[tuple[str, str], Stones] | None = None,
-                 weights: dict[str, float] | None = None) -> ReportInputs:
+                 sources: pd.DataFrame | None = None, beside: Beside | None = None) -> ReportInputs:
     """Run every fit and every comparison of the report; see :func:`make_report`."""
     fits = FitShelf(spec, panel, seed, work, announce=announce, report=report)
     full = fits.obtain("H12")
     reference = fits.obtain("HX")
     without = {name: fits.obtain("H12", name) for name in spec.episodes}
     ends = {name: (fits.until(name, "start"), fits.until(name, "end")) for name in spec.episodes}
-    forecasters = {name: fits.obtain(name) for name in weights or ()}
+    beside = beside or Beside()
+    # The full fit and the reference are at hand; a shelf without a folder would draw them anew.
+    at_hand = {"H12": full, "HX": reference}
+    forecasters = {name: at_hand.get(name) or fits.obtain(name) for name in beside.weights}
     if announce is not None:
         announce("drawing from the prior")
     prior = prior_fit(spec, panel, seed=seed)
-    return collect(full, reference, without, ends, prior, seed=seed, sources=sources, grid=grid,
-                   backtest=backtest, absolute=absolute,
-                   forecasters=forecasters or None, weights=weights)
+    return collect(full, reference, without, ends, prior, seed=seed, sources=sources,
+                   beside=beside, forecasters=forecasters)
 
 
 class FitShelf:

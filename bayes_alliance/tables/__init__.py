@@ -1,5 +1,6 @@
 """The tables of a dataset: reading, checking, cutting to a model."""
 
+from bayes_alliance.tables.observed import middle_months, observed_values
 from bayes_alliance.tables.panel import Panel, build_panel
 from bayes_alliance.tables.read import Dataset, check_dataset, read_dataset
 from bayes_alliance.tables.stocks import decay, finish_stock
@@ -11,5 +12,7 @@ __all__ = [
     "check_dataset",
     "decay",
     "finish_stock",
+    "middle_months",
+    "observed_values",
     "read_dataset",
 ]

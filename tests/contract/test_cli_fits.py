@@ -238,7 +238,7 @@ def test_a_backtest_of_no_months_is_refused_before_anything_is_drawn(tmp_path, m
     def never(*arguments, **options):
         raise AssertionError("a fit was started")
 
-    monkeypatch.setattr("bayes_alliance.forecast.origins.many", never)
+    monkeypatch.setattr("bayes_alliance.forecast.origins.study", never)
     done = run("backtest", "rok_japan", "--out", tmp_path, *option)
     assert done.exit_code == 2
     assert words in done.stderr

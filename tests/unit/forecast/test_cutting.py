@@ -159,7 +159,7 @@ def test_the_log_density_is_the_density_of_the_draws(panel, spec):
 
 
 def test_own_units_come_back_from_the_models_scale(panel):
-    from bayes_alliance.forecast.indicators import model_scale
+    from bayes_alliance.forecast.links import model_scale
 
     for name in ("gprnk_threat_rok", "cabinet_office_affinity_japan"):
         about = panel.indicators.loc[name]

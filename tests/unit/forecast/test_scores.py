@@ -7,7 +7,7 @@ import scoringrules as sr
 from scipy import stats
 
 from bayes_alliance.forecast.combination import combine, stacking_weights
-from bayes_alliance.forecast.scores import score, score_ensemble
+from bayes_alliance.forecast.scores import score
 from bayes_alliance.forecast.skill import by_indicator, combination_helps, histogram, skill_table
 
 SEED = 3
@@ -57,8 +57,8 @@ def test_points_that_equal_a_count_share_the_pit_at_random():
 def test_weighted_points_are_scored_as_repeated_ones():
     points = np.array([[0.0], [1.0], [5.0]])
     repeated = np.repeat(points, [2, 1, 1], axis=0)
-    weighted = score_ensemble(points, np.array([0.5, 0.25, 0.25]), np.array([2.0]), np.zeros(1),
-                              np.random.default_rng(SEED))
+    weighted = score(points, np.array([2.0]), np.zeros(1), np.random.default_rng(SEED),
+                     np.array([0.5, 0.25, 0.25]))
     assert weighted["crps"][0] == pytest.approx(scored(repeated, [2.0])["crps"][0])
     assert weighted["pit"][0] == pytest.approx(0.75)
 

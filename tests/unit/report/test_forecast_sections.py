@@ -112,7 +112,7 @@ class Found:
     def __init__(self, tables):
         self.table, self.by_indicator, self.pit, self.weights, self._paths = tables
 
-    def paths(self, months):
+    def paths(self, time):
         return self._paths
 
 
