@@ -11,23 +11,24 @@ with one thread each, ``dask worker ADDRESS --nworkers N --nthreads 1``: the tas
 take turns.
 """
 
+import asyncio
 import contextlib
 import functools
+import gc
 import hashlib
 import pickle
 import queue
-import threading
 import time
 import traceback
 import uuid
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, override
 
 from bayes_alliance.exceptions import AllianceError
 from bayes_alliance.inference.fitting import package_versions
-from bayes_alliance.inference.workers import Crew, Outcome, run_task, told
+from bayes_alliance.inference.workers import Crew, Outcome, run_in_worker, told
 from bayes_alliance.spec import shipped_folder
 
 __all__ = ["Cluster", "code_of_process"]
@@ -65,15 +66,18 @@ class Cluster(Crew):
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._code = code_of_process()
         self._count, self._looked, self._seen = 0, -_LOOK, time.monotonic()
-        connect = functools.partial(distributed.Client, address, timeout=timeout,
-                                    set_as_default=False)
-        try:
-            self._client = _within(timeout + 1.0, connect)
-        # Whatever listens there may answer anything.
-        except Exception as error:
+        silence = _silence(address, timeout)
+        if silence is None:
+            try:
+                self._client = distributed.Client(address, timeout=timeout, set_as_default=False)
+            except OSError as error:
+                silence = str(error)
+        if silence is not None:
+            # A client that failed is collected here, and not while another one starts: Dask would
+            # wait for its own lock without end. So the error must not keep it alive either.
+            gc.collect()
             raise AllianceError(f"no Dask scheduler answers at {address!r} within {timeout:g} s "
-                                f"(allowed: an address such as tcp://host:8786): {error}"
-                                ) from error
+                                f"(allowed: an address such as tcp://host:8786): {silence}")
         try:
             self._client.wait_for_workers(1, timeout=timeout)
         except BaseException as error:
@@ -186,26 +190,33 @@ def _run_on_cluster(payload: bytes, code: dict[str, str]) -> Outcome:
     if differences:
         return Outcome(other_code=f"worker {worker.address} runs other code than this process "
                                   f"({'; '.join(differences)})")
-    return run_task(payload, worker.state.nthreads)
+    return run_in_worker(payload, worker.state.nthreads)
 
 
-def _within(seconds: float, call: Callable[[], Any]) -> Any:
-    """Return what a call returns; raise if it has not by then.
+def _silence(address: str, timeout: float) -> str | None:
+    """Return why no scheduler answers at an address; None if one does.
 
-    Dask waits without end for an address that takes a connection and says nothing.
+    Asked before a client is made, which waits without end for an address that takes a connection
+    and says nothing.
     """
-    answer: Future[Any] = Future()
+    from distributed import rpc
+    from distributed.security import Security
 
-    def ask() -> None:
+    async def ask() -> None:
+        settings = Security().get_connection_args("client")
+        async with asyncio.timeout(timeout), rpc(address, connection_args=settings) as scheduler:
+            await scheduler.identity()
+
+    def asked() -> str | None:
         try:
-            answer.set_result(call())
+            asyncio.run(ask())
+        except TimeoutError:
+            return "nothing came back"
+        # Whatever listens there may answer anything.
         except Exception as error:
-            answer.set_exception(error)
+            return str(error) or type(error).__name__
+        return None
 
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        return answer.result(seconds)
-    except TimeoutError:
-        if answer.done():
-            raise
-        raise TimeoutError("it takes connections, but says nothing") from None
+    # In a thread of its own, since a notebook has a running loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asked).result()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import ConvergenceError, SpecError
@@ -117,6 +118,8 @@ def require_passed(result: Fit) -> Fit:
     raise ConvergenceError(f"{result.hypothesis} failed the diagnostics gate: {reasons}", result)
 
 
+# Sums over several threads round differently, and a sampler makes other draws of that.
+@threadpool_limits.wrap(limits=1)
 def fit_panel(spec: ModelSpec, panel: Panel, *, hypothesis: str = "H12", leave_out: str = "",
               seed: int = 1, draws: int | None = None, tune: int | None = None,
               chains: int | None = None, design: Design | None = None, gate: Gate | None = None,

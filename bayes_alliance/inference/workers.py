@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 from bayes_alliance.inference.shelf import result_text
 
 __all__ = ["ALLOWED_DEATHS", "Crew", "Outcome", "WorkerDied", "cores_of_task", "local_crew",
-           "run_task", "told"]
+           "run_in_worker", "run_task", "told"]
 
 # A task with which a worker died this often runs once more, as with Dask's setting
 # `distributed.scheduler.allowed-failures`.
@@ -104,14 +104,18 @@ def run_task(payload: bytes, cores: int) -> Outcome:
             return Outcome(failure=told(error), trace=traceback.format_exc())
         finally:
             _cores = before
-            _give_back()
 
 
-def _give_back() -> None:
-    """Return freed memory to the system: joblib ends a worker that seems to grow by 300 MB."""
+def run_in_worker(payload: bytes, cores: int) -> Outcome:
+    """Run one task in a process that does nothing else, and give freed memory back.
+
+    joblib ends a worker that seems to grow by 300 MB.
+    """
+    outcome = run_task(payload, cores)
     if sys.platform == "linux":
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
+    return outcome
 
 
 def told(error: BaseException) -> str:
@@ -193,10 +197,10 @@ class _Processes(Crew):
     @override
     def start(self, payload: bytes) -> Future[Outcome]:
         try:
-            future = self._pool().submit(run_task, payload, self._cores)
+            future = self._pool().submit(run_in_worker, payload, self._cores)
         except BrokenProcessPool:
             # It broke in this moment; the next one is new.
-            future = self._pool().submit(run_task, payload, self._cores)
+            future = self._pool().submit(run_in_worker, payload, self._cores)
         future.add_done_callback(self._done.put)
         return future
 

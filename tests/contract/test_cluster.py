@@ -2,12 +2,14 @@
 
 import contextlib
 import functools
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +47,7 @@ def small():
 
 
 def short_fit(key, item):
-    """A few draws of the small model, and whether they cost a compilation, by process."""
+    """A few draws of the small model, a pause, and whether they cost a compilation."""
     from bayes_alliance.inference import Gate, fit_panel
 
     note(item["log"], "begun", key)
@@ -54,6 +56,7 @@ def short_fit(key, item):
     fit = fit_panel(spec, panel, seed=item["seed"], draws=10, tune=20, chains=2,
                     gate=Gate(rhat=99.0, rhat_states=99.0, ess=0.0, bfmi=0.0, divergences=9999),
                     announce=steps.append)
+    time.sleep(item.get("seconds", 0.0))
     compilations = steps.count("compiling the model")
     if compilations:
         note(item["log"], "compiled", key)
@@ -182,6 +185,8 @@ def log(tmp_path):
 def test_fits_on_a_cluster_are_those_of_this_process_though_one_worker_is_killed(
         cluster, tmp_path, log):
     items = {key: {"seed": seed, "log": log} for seed, key in enumerate(KEYS, 1)}
+    # Two that begin together must not end together, or nobody is in the middle of a task.
+    items["seed-2"]["seconds"] = 3.0
     told, killed = [], []
 
     def kill_one(tally):
@@ -285,6 +290,30 @@ def test_an_address_that_does_not_answer_is_one_error(tmp_path, log):
                      cluster=address, timeout=1.0)
             assert time.monotonic() - started < 10
     assert not (tmp_path / "shelf" / "lock").exists()
+
+
+def test_a_client_that_failed_is_gone_before_its_error_is_told(tmp_path, monkeypatch):
+    # Collected while a later client starts, it would wait for the lock that this one holds.
+    import distributed
+
+    made = []
+
+    class Failing:
+        def __init__(self, *arguments, **settings):
+            self.itself = self
+            made.append(weakref.ref(self))
+            raise OSError("refused")
+
+    monkeypatch.setattr(distributed, "Client", Failing)
+    monkeypatch.setattr(place, "_silence", lambda *arguments: None)
+    gc.disable()
+    try:
+        with pytest.raises(AllianceError, match=r"no Dask scheduler .*: refused") as caught:
+            place.Cluster("tcp://127.0.0.1:1", 1.0)
+        assert [client() for client in made] == [None]
+        assert caught.value.__context__ is None
+    finally:
+        gc.enable()
 
 
 def test_no_worker_a_task_that_kills_and_a_lost_scheduler_are_each_one_error(lone, tmp_path, log):
