@@ -14,6 +14,7 @@ from bayes_alliance.spec import (
     ScenarioSpec,
     ShockSpec,
     ValueSpec,
+    prior_table,
     read_model,
     spec_hash,
 )
@@ -147,7 +148,7 @@ def _when(one: ValueSpec | ShockSpec) -> str:
 def _priors(spec: ModelSpec) -> Iterator[str]:
     """Describe every prior with its 5, 50 and 95% points."""
     yield "priors (5, 50 and 95% points)"
-    for row in spec.priors.table().itertuples():
+    for row in prior_table(spec).itertuples():
         if row.distribution == "fixed":
             yield f"  {row.prior}: fixed at {row.q50:g}; {row.meaning}"
             continue

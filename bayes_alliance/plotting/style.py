@@ -20,6 +20,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bayes_alliance.spec import country, readable
+
 __all__ = ["BLACK", "BLUE", "COLOURS", "GREEN", "GREY", "NARROW", "ORANGE", "PALE", "PURPLE",
            "RED", "SKY", "WIDE", "band", "country", "is_narrow", "months", "new_figure",
            "panel_grid", "readable", "shade", "tidy", "years"]
@@ -38,8 +40,6 @@ COLOURS: Final = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 WIDE: Final = 7.5
 NARROW: Final = 4.2
 _BETWEEN: Final = 6.0
-# A name of a state of so many letters is its initials.
-_INITIALS: Final = 3
 
 
 def is_narrow(width: float) -> bool:
@@ -124,13 +124,3 @@ def shade(axes: Axes, window: tuple[str, str], colour: str, *, alpha: float = 0.
     """Shade a window of months, both ends included."""
     start, end = months(window)
     axes.axvspan(start - 1 / 24, end + 1 / 24, color=colour, alpha=alpha, linewidth=0, zorder=0)
-
-
-def country(label: str) -> str:
-    """Return a state's name as a reader would write it: ``rok`` is ROK, ``japan`` is Japan."""
-    return label.upper() if len(label) <= _INITIALS else readable(label)
-
-
-def readable(label: str) -> str:
-    """Return a name of the tables as a reader would write it: ``trump_1`` becomes Trump 1."""
-    return label.replace("_", " ").strip().title()

@@ -11,6 +11,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.plotting.verdicts import DECIBANS
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
+from bayes_alliance.spec import prior_table
 
 __all__ = ["contributions", "counterfactuals", "directions", "events", "evidence",
            "future_evidence", "indicators", "masks", "prior_check", "priors", "robustness",
@@ -221,7 +222,7 @@ def priors(inputs: ReportInputs) -> Rows:
     """Return every prior with its 5, 50 and 95% points."""
     return [{"prior": row.prior, "distribution": row.distribution, "meaning": row.meaning,
              "points": [wording.number(getattr(row, key)) for key in ("q05", "q50", "q95")]}
-            for row in inputs.spec.priors.table().itertuples()]
+            for row in prior_table(inputs.spec).itertuples()]
 
 
 def prior_check(inputs: ReportInputs) -> Rows:

@@ -15,6 +15,7 @@ from bayes_alliance.report.backtests import backtest_section
 from bayes_alliance.report.figures import pictures
 from bayes_alliance.report.inputs import ReportInputs
 from bayes_alliance.report.machine import FILES, write_text
+from bayes_alliance.spec import shipped_models
 
 __all__ = ["PAGE", "render", "write_report"]
 
@@ -66,7 +67,21 @@ def render(results: ReportInputs) -> str:
                                                         results.posterior_check),
         grid_size=_specifications(results), grid_apart=_specifications(results, converged=False),
         shares=summary.SHARES, paths=c.PATHS, latents=c.LATENTS,
-        files=[PAGE, *FILES, "diagnostics.json"])
+        files=[PAGE, *FILES, "diagnostics.json"], kinds=_trigger_kinds(results),
+        measured=_measures_of_cohesion(results),
+        shipped=results.spec.model.name in shipped_models())
+
+
+def _trigger_kinds(results: ReportInputs) -> list[str]:
+    """Return the kinds of events in the model's rivals."""
+    return list(dict.fromkeys(kind for rival in results.spec.rivals.values()
+                              for kind in rival.kinds))
+
+
+def _measures_of_cohesion(results: ReportInputs) -> list[str]:
+    """Return of which kinds the indicators of cohesion are."""
+    table = results.panel.indicators
+    return sorted(set(table.loc[table["latent"] == c.COHESION, "kind"]))
 
 
 def _specifications(results: ReportInputs, *, converged: bool | None = None) -> int:

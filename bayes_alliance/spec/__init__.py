@@ -10,6 +10,7 @@ from bayes_alliance.spec.forecasting import (
     ValueSpec,
 )
 from bayes_alliance.spec.load import parse_model, posterior_hash, read_model, spec_hash
+from bayes_alliance.spec.naming import country, prior_table, readable
 from bayes_alliance.spec.priors import Priors
 from bayes_alliance.spec.schema import EpisodeSpec, ModelSpec
 from bayes_alliance.spec.shipped import (
@@ -34,12 +35,15 @@ __all__ = [
     "ShockSpec",
     "Transform",
     "ValueSpec",
+    "country",
     "find_data_folder",
     "find_dataset",
     "find_model",
     "parse_model",
     "posterior_hash",
+    "prior_table",
     "read_model",
+    "readable",
     "shipped_folder",
     "shipped_models",
     "spec_hash",

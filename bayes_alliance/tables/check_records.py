@@ -120,13 +120,14 @@ def _rows(tables: dict[str, pd.DataFrame], name: str) -> Iterable[Any]:
 
 
 def check_actors(events: pd.DataFrame, countries: Collection[str]) -> list[Fault]:
-    """Check who acts on whom: a country, two of them joined by ``_``, or an adversary."""
+    """Check who acts on whom: a country, which an adversary is too, or two joined by ``_``."""
     pairs = ["_".join(two) for two in itertools.permutations(countries, 2)]
-    known = [*countries, *pairs, *ADVERSARIES]
+    single = [*countries, *(name for name in ADVERSARIES if name in set(events["actor"]))]
+    known = [*single, *pairs]
     return [row_fault("events.csv", row, key, f"unknown {key} {value!r}"
                       f"{did_you_mean(str(value), known)}",
-                      f"{', '.join([*countries, *ADVERSARIES])}, or two countries of "
-                      f"{GOVERNMENTS} joined by _")
+                      f"{', '.join(single)}, or two countries of {GOVERNMENTS} joined by _; a "
+                      "state that acts has a row there, an adversary too")
             for row in events.itertuples() for key in ("actor", "target")
             if (value := getattr(row, key)) and value not in known]
 

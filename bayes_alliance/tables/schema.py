@@ -14,7 +14,9 @@ __all__ = ["ADVERSARIES", "GOVERNMENTS", "TABLES", "Column", "Kind"]
 
 Kind = Literal["text", "date", "number", "integer", "word"]
 GOVERNMENTS: Final = "governments.csv"
-# Who may act in an event without having a government in the shared table.
+# Who may act in an event without a row in governments.csv: only the adversary of the shipped
+# dataset, whose shared table is left as it was when its results were committed. In any other
+# dataset an adversary has a row there.
 ADVERSARIES: Final = ("north_korea",)
 
 
