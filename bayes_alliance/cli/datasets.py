@@ -1,8 +1,9 @@
-"""``data show`` and ``data validate``: what a dataset holds, when, and what is missing.
+"""``data show``, ``data validate`` and ``data init``: what a dataset holds, and a new one.
 
 Invariant: nothing is filled in; a period of the dataset's span without an observation is named.
 """
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -13,6 +14,7 @@ import typer
 from bayes_alliance.cli.console import echo_wrapped, errors_to_status, is_terminal
 from bayes_alliance.exceptions import DataError, Fault
 from bayes_alliance.spec import find_data_folder, read_model
+from bayes_alliance.starter import MODEL_FILE, write_starter
 from bayes_alliance.tables import Dataset, build_panel, check_dataset, read_dataset
 from bayes_alliance.tables.notation import parse_masks
 
@@ -20,7 +22,7 @@ __all__ = ["commands", "coverage", "save_coverage"]
 
 Folder = Annotated[str, typer.Argument(help="A dataset's folder, or a shipped one's name.")]
 
-commands = typer.Typer(no_args_is_help=True, help="Look at datasets.")
+commands = typer.Typer(no_args_is_help=True, help="Look at datasets, or start one.")
 
 # The period in which an indicator of each frequency is expected once; an irregular one, such as
 # a poll, is looked for in every year.
@@ -57,6 +59,26 @@ def show(dataset: Folder,
         if figure is not None:
             save_coverage(tables, model, figure)
             typer.echo(str(figure))
+
+
+@commands.command("init")
+def init(folder: Annotated[Path, typer.Argument(help="An empty folder, or a new one.")],
+         members: Annotated[str, typer.Option(
+             help="The two states, with a comma between them.")] = "state_a,state_b",
+         patron: Annotated[str, typer.Option(help="Their common ally.")] = "patron",
+         start: Annotated[str, typer.Option(help="First month, YYYY-MM.")] = "2010-01",
+         end: Annotated[str, typer.Option(help="Last month, YYYY-MM.")] = "2019-12",
+         ) -> None:
+    """Start a dataset and a model of your own pair, filled with made-up numbers."""
+    with errors_to_status():
+        for path in write_starter(folder, members, patron, start, end):
+            typer.echo(str(path))
+        here, model = shlex.quote(str(folder)), shlex.quote(str(folder / MODEL_FILE))
+        echo_wrapped("All numbers in them are made up. Replace the rows, and look at what you "
+                     "have with:")
+        for line in (f"data validate {here}", f"model show {model}",
+                     f"report {model} --out {here}/report"):
+            typer.echo(f"  bayes-alliance {line}")
 
 
 def coverage(tables: Dataset) -> pd.DataFrame:

@@ -62,12 +62,13 @@ def find_dataset(dataset: str, model_file: Path) -> Path:
     """Return the folder of a dataset named in a model file.
 
     A folder next to the model file (or in a ``data`` folder beside it or beside its parent) wins
-    over a shipped dataset of the same name.
+    over a shipped dataset of the same name. ``"."`` is the folder of the model file itself, so
+    that a folder with both may be moved and renamed.
 
     Parameters
     ----------
     dataset : str
-        The model file's ``dataset``: a name without path separators.
+        The model file's ``dataset``: a name without path separators, or ``"."``.
     model_file : pathlib.Path
         The model file.
 
@@ -76,11 +77,18 @@ def find_dataset(dataset: str, model_file: Path) -> Path:
     SpecError
         If the name holds a path separator or no such folder exists.
     """
-    if not dataset or Path(dataset).name != dataset or dataset in {".", ".."}:
+    base = model_file.resolve().parent
+    if dataset == ".":
+        if (base / "indicators.csv").is_file():
+            return base
+        raise SpecError([Fault(model_file.name, "model.dataset",
+                               f"'.' is the model file's folder, {base}, which holds no "
+                               "indicators.csv", "the tables of a dataset beside the model file")])
+    if not dataset or Path(dataset).name != dataset or dataset == "..":
         raise SpecError([Fault(model_file.name, "model.dataset",
                                f"{dataset!r} is not a plain folder name",
-                               "a name without path separators")])
-    base = model_file.resolve().parent
+                               "a name without path separators, or '.' for the model file's own "
+                               "folder")])
     candidates = [base / dataset, base / "data" / dataset, base.parent / "data" / dataset,
                   shipped_folder("data") / dataset]
     for candidate in candidates:
