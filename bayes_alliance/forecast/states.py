@@ -15,6 +15,7 @@ them draw by draw; nothing dated after the last month of the panel enters.
 """
 
 import numpy as np
+import pandas as pd
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SpecError
@@ -70,7 +71,7 @@ def project_states(fit: Fit, samples: Samples, scenario: ScenarioSpec, months: i
     stocks = future_stocks(fit, scenario, months)
     drift = _drift(fit, samples, months, seed)
     offices = draw_offices(fit, samples, scenario, months, seed)
-    events = np.stack([stocks[name] for name in panel.drivers.columns])
+    events = _rows_of(stocks, panel.drivers, months)
     base = np.concatenate([values[c.VAR_DRIVER_LOADING] @ events, offices.administration], axis=1)
     base[:, 1::2] += values[c.VAR_LEVEL_SECOND][:, :, None]
     weights = _weights(samples)
@@ -87,7 +88,7 @@ def project_states(fit: Fit, samples: Samples, scenario: ScenarioSpec, months: i
         shocks = condition(stated, shocks, states, weights, laws, seed)
         states = put_together()
     long_run = _long_run(fit, samples, states,
-                         np.stack([stocks[name] for name in panel.rivals.columns]),
+                         _rows_of(stocks, panel.rivals, months),
                          offices.governments)
     if fit.spec.model.response == "adjustment":
         cohesion = _adjust(samples, long_run, *laws[2], shocks[:, _COHESION])
@@ -114,6 +115,14 @@ def future_stocks(fit: Fit, scenario: ScenarioSpec, months: int) -> dict[str, np
         start = float(panel.raw_stocks[name].to_numpy()[-1])
         result[name] = finish_stock(decay(counts, spec.half_life, start), spec)
     return result
+
+
+def _rows_of(stocks: dict[str, np.ndarray], series: pd.DataFrame, months: int) -> np.ndarray:
+    """Return the stocks of a panel's series, shape (series, month); a model may have none."""
+    found = np.zeros((len(series.columns), months))
+    for at, name in enumerate(series.columns):
+        found[at] = stocks[name]
+    return found
 
 
 def _shocks(fit: Fit, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

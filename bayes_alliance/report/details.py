@@ -5,6 +5,7 @@ Invariant: a cell is text; which numbers stand in it is decided here and nowhere
 
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from bayes_alliance import constants as c
@@ -176,7 +177,8 @@ def events(inputs: ReportInputs) -> Rows:
     """Return the dyad's own events within the modelled months, latest first."""
     table = inputs.panel.events
     first = str(inputs.panel.time[0])
-    shown = table[[str(date)[:7] >= first for date in table["date"]]]
+    # As a bool array: an empty list would select no columns instead of no rows.
+    shown = table[np.array([str(date)[:7] >= first for date in table["date"]], dtype=bool)]
     words = {"1": "eases", "-1": "strains", "0": "neither"}
     return [{"date": str(row.date)[:7] if row.precision == "month" else str(row.date),
              "kind": str(row.kind).replace("_", " "), "actor": row.actor,
