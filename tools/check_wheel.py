@@ -38,7 +38,9 @@ def main() -> int:
         subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
         program = str(folder / "empty" / "bin" / "bayes-alliance")
         for arguments in (["--version"], ["model", "show", "rok_japan"],
-                          ["data", "validate", "rok_japan"]):
+                          ["data", "validate", "rok_japan"],
+                          ["data", "validate", "japan_philippines"],
+                          ["data", "init", "pair"], ["model", "show", "pair/model.toml"]):
             subprocess.run([program, *arguments], cwd=name, check=True,
                            stdout=subprocess.DEVNULL)
     print("wheel: contents as tracked, runs in an empty environment")

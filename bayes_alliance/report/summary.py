@@ -85,7 +85,8 @@ def flags(inputs: ReportInputs) -> dict[str, str]:
     for row in first_screen(inputs):
         for line in row["lines"]:
             if line["flag"]:
-                found.setdefault(line["flag"], []).append(f"{row['episode']} {line['hypothesis']}")
+                episode = row["episode"].replace("_", " ")
+                found.setdefault(line["flag"], []).append(f"{episode} {line['hypothesis']}")
     return {flag: ", ".join(cells) for flag, cells in found.items()}
 
 
@@ -115,7 +116,7 @@ def sentences(inputs: ReportInputs) -> list[dict[str, str]]:
             row = _row(inputs.verdicts, episode, hypothesis)
             path = " and ".join(inputs.spec.hypotheses[hypothesis].paths)
             found.append({
-                "subject": f"{episode.capitalize()}, {name} ({hypothesis})",
+                "subject": f"{episode.replace('_', ' ').capitalize()}, {name} ({hypothesis})",
                 "verdict": str(row["verdict"]),
                 "text": f"{path} moved as predicted with probability "
                         f"{wording.probability(row['direction_probability'])} and its share of "

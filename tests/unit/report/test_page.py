@@ -245,3 +245,25 @@ def test_inputs_without_a_fit_or_with_foreign_dims_are_refused(inputs):
         replace(inputs, fits=())
     with pytest.raises(ValueError, match="allowed: chain, draw, path_coefficient"):
         replace(inputs, coefficients=inputs.coefficients.rename(draw="sample"))
+
+
+def test_a_model_of_ones_own_without_events_is_called_by_its_own_names(inputs, no_figures):
+    head = inputs.spec.model.model_copy(update={"name": "mine"})
+    episodes = {name.replace("friction", "bad_years"): episode
+                for name, episode in inputs.spec.episodes.items()}
+    assert "Decaying stocks of triggers" in plain(render(inputs))
+    assert "court ruling" in plain(render(inputs))
+
+    def renamed(table):
+        return table.assign(episode=table["episode"].replace("friction", "bad_years"))
+
+    mine = replace(
+        inputs, episodes=renamed(inputs.episodes), evidence=renamed(inputs.evidence),
+        verdicts=renamed(inputs.verdicts),
+        panel=replace(inputs.panel, events=inputs.panel.events.iloc[:0]),
+        spec=inputs.spec.model_copy(update={"model": head, "rivals": {}, "episodes": episodes}))
+    words = plain(render(mine))
+    assert "Bad years, common threat (H1)" in words
+    assert "bayes-alliance report MODEL.toml --out DIR" in words
+    assert "each other; this model has none" in words
+    assert "court ruling" not in words

@@ -109,6 +109,13 @@ def test_a_dataset_name_cannot_leave_its_folder(root):
         find_dataset("../secrets", root / "models" / "rok_japan.toml")
 
 
+def test_the_model_files_own_folder_must_hold_a_dataset(tmp_path):
+    with pytest.raises(SpecError, match=r"holds no indicators\.csv"):
+        find_dataset(".", tmp_path / "model.toml")
+    (tmp_path / "indicators.csv").write_text("")
+    assert find_dataset(".", tmp_path / "model.toml") == tmp_path
+
+
 def test_priors_are_printable_with_quantiles(spec):
     table = spec.priors.table().set_index("prior")
     assert table.loc["coefficient", "q95"] == pytest.approx(0.8224, abs=1e-3)

@@ -124,6 +124,17 @@ def test_periods_of_one_indicator_may_not_overlap(dataset):
         "overlap)")
 
 
+def test_an_adversary_has_a_row_among_the_governments(dataset):
+    governments = (dataset.parent / "governments.csv").read_text(encoding="utf-8")
+    path = dataset / "events.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",north_korea,", ",sparta,"))
+    assert "unknown actor 'sparta' (allowed: japan, rok, us, or two countries" in messages(dataset)
+    assert "an adversary too" in messages(dataset)
+    (dataset / "governments.csv").write_text(
+        f"{governments}sparta,Agis II,,1990-01-01,,no,agis\n", encoding="utf-8")
+    assert check_dataset(dataset) == []
+
+
 def test_a_third_member_is_named(dataset):
     edit(dataset, "indicators.csv", "us_troops_rok,credibility,rok", "us_troops_rok,credibility,us")
     assert "3 members: japan, rok, us" in messages(dataset)
