@@ -91,7 +91,10 @@ def _write_all(folder: Path, files: dict[str, str]) -> None:
     there = folder.is_dir()
     name = f".{MODEL_FILE}-{uuid.uuid4().hex}"
     part = folder / name if there else folder.absolute().parent / name
-    part.mkdir()
+    try:
+        part.mkdir()
+    except OSError as error:  # name a folder that the reader knows, not the one in between
+        raise OSError(error.errno, error.strerror, str(part.parent)) from None
     moved: list[Path] = []
     try:
         for file, text in files.items():

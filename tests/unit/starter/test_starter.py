@@ -126,6 +126,16 @@ def test_a_read_only_folder_is_one_message(tmp_path):
     assert "Permission denied" in done.stderr
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
+    def refuse(path, *arguments, **options):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    done = run("data", "init", tmp_path / "pair")
+    assert done.exit_code == 2
+    assert done.stderr == f"error: Permission denied: {tmp_path}\n"
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch, there):
     folder = tmp_path / "pair"
