@@ -1,4 +1,4 @@
-"""Prior and posterior predictive checks, simulation, calibration, recovery of known truths."""
+"""Predictive checks, simulation, calibration, recovery of known truths, power-scaling."""
 
 from bayes_alliance.checks.calibration import calibration, coverage, coverage_limits
 from bayes_alliance.checks.predictive import (
@@ -8,16 +8,19 @@ from bayes_alliance.checks.predictive import (
     prior_fit,
     prior_predictive,
 )
+from bayes_alliance.checks.sensitivity import Sensitivity, power_scaling
 from bayes_alliance.checks.simulate import Simulated, simulate
 
 __all__ = [
     "CheckResult",
+    "Sensitivity",
     "Simulated",
     "calibration",
     "coverage",
     "coverage_limits",
     "main_parameters",
     "posterior_predictive",
+    "power_scaling",
     "prior_fit",
     "prior_predictive",
     "simulate",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import bayes_alliance
-from bayes_alliance.cli import datasets, fits, models
+from bayes_alliance.cli import datasets, dyads, fits, models
 
 __all__ = ["app", "main"]
 
@@ -19,6 +19,7 @@ app.command("backtest")(fits.backtest_command)
 app.command("report")(fits.report_command)
 app.add_typer(models.commands, name="model")
 app.add_typer(datasets.commands, name="data")
+app.add_typer(dyads.commands, name="dyads")
 
 
 def _version(wanted: bool) -> None:

@@ -127,6 +127,15 @@ class Fit:
                 self.spec, self.panel, hypothesis="HX", seed=int(self.provenance["seed"])))
         return import_module("bayes_alliance.hypotheses").compare_episodes(reference, self)
 
+    def sensitivity(self) -> Any:
+        """Scale every group of priors and every indicator a little up and down.
+
+        Returns
+        -------
+        bayes_alliance.checks.Sensitivity
+        """
+        return import_module("bayes_alliance.checks").power_scaling(self)
+
     def forecast(self, horizon: int | None = None, *, scenario: Any = "as_now") -> Any:
         """Forecast cohesion and every indicator.
 

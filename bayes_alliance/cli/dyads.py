@@ -1,0 +1,63 @@
+"""``dyads fit`` and ``dyads show``: the model over many pairs of states.
+
+Invariant: PyMC is imported inside the commands only; a fit that fails the gate is saved before
+the command says so.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayes_alliance.cli.console import echo_wrapped, errors_to_status, print_table, steps
+
+__all__ = ["commands"]
+
+commands = typer.Typer(no_args_is_help=True, help="Many pairs of states at once, by year.")
+
+
+@commands.command("fit")
+def fit(model: Annotated[str, typer.Argument(
+            help="Name of a shipped model over dyads, or path of a .toml file.")],
+        out: Annotated[Path, typer.Option(help="File for the fit (.nc).")],
+        hypothesis: Annotated[str, typer.Option(help="H0, HX, H1, H2 or H12.")] = "H12",
+        seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 1,
+        draws: Annotated[int | None, typer.Option(
+            min=10, help="Draws a chain, in place of the model file's.")] = None,
+        tune: Annotated[int | None, typer.Option(
+            min=10, help="Tuning steps a chain, in place of the model file's.")] = None,
+        overwrite: Annotated[bool, typer.Option(help="Replace the file.")] = False) -> None:
+    """Fit a model over dyads and save the draws, also where they fail the gate."""
+    with errors_to_status():
+        if out.exists() and not overwrite:
+            raise FileExistsError(f"{out} exists; pass --overwrite to replace it")
+        if not out.resolve().parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {out.resolve().parent}")
+        from bayes_alliance.dyads import fit_dyad_panel, load_dyad_model
+
+        spec, panel = load_dyad_model(model)
+        with steps() as shown:
+            result = fit_dyad_panel(spec, panel, hypothesis=hypothesis, seed=seed, draws=draws,
+                                    tune=tune, announce=shown.announce, report=shown.report)
+        result.save(out, overwrite=overwrite)
+        echo_wrapped(result.sentence)
+        if not result.passed:
+            raise typer.Exit(1)
+
+
+@commands.command("show")
+def show(file: Annotated[Path, typer.Argument(help="A saved fit of a model over dyads.")],
+         dyad: Annotated[str, typer.Option(help="Show this pair instead of all.")] = "") -> None:
+    """Print what the dyads say on average, or what one of them says."""
+    with errors_to_status():
+        from bayes_alliance.dyads import dyad_effects, load_dyad_fit, population_effects
+
+        result = load_dyad_fit(file)
+        if dyad:
+            table = dyad_effects(result, [dyad])
+            print_table(table.drop(columns=["class", "region"]), dyad)
+            return
+        found = population_effects(result)
+        print_table(found.table, "coefficients")
+        print_table(found.readings, "probability of each reading's signs")
+        echo_wrapped(found.sentence)

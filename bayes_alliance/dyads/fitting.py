@@ -1,0 +1,287 @@
+"""Fit a model over dyads: first its drivers, then cohesion given them.
+
+Invariant: a fit keeps what it was made from (specification, hashes, versions, seed); one of which
+a stage fails the gate is marked as such wherever it goes.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from bayes_alliance import constants as c
+from bayes_alliance.dyads import names as n
+from bayes_alliance.dyads.design import DyadDesign, build_dyad_design, stage_mask
+from bayes_alliance.dyads.model import build_dyad_model
+from bayes_alliance.dyads.sampling import draw_stage
+from bayes_alliance.dyads.spec import DyadModelSpec, read_dyad_model
+from bayes_alliance.dyads.tables import DyadPanel, build_dyad_panel
+from bayes_alliance.exceptions import SchemaError, SpecError
+from bayes_alliance.inference import package_versions
+from bayes_alliance.inference.compiled import Compiled, compile_model
+from bayes_alliance.inference.gate import FULL_GATE, Gate, diagnose
+from bayes_alliance.inference.sampling import Progress
+from bayes_alliance.model.predict import softabs
+from bayes_alliance.spec import shipped_folder
+
+__all__ = ["DyadFit", "StageFit", "fit_dyad_panel", "fit_dyads", "fit_stage", "load_dyad_fit",
+           "load_dyad_model", "paths_of"]
+
+_GROUPS: Final = ("posterior", "drivers")
+# Both stages of one model at a time.
+_KEPT: Final = 2
+_compiled: OrderedDict[tuple[object, ...], Compiled] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class DyadFit:
+    """Draws of a model over dyads under one hypothesis.
+
+    Attributes
+    ----------
+    spec : DyadModelSpec
+    dyads : dict of str to dict
+        ``member_a``, ``member_b``, ``class``, ``region`` of every dyad.
+    hypothesis : str
+    posterior : xarray.Dataset
+        Of cohesion, with dims ``chain``, ``draw``, and ``dyad``, ``time`` (years) and others.
+    drivers : xarray.Dataset
+        Of threat and credibility by ``member`` and ``time``, from their own indicators alone.
+    diagnostics : dict of str to dict
+        By stage: the scalar figures of the gate, ``passed`` and ``failures``.
+    provenance : dict
+        Seed, hashes, versions, day.
+    """
+
+    spec: DyadModelSpec
+    dyads: dict[str, dict[str, str]]
+    hypothesis: str
+    posterior: xr.Dataset
+    drivers: xr.Dataset
+    diagnostics: dict[str, dict[str, Any]]
+    provenance: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the fit may be reported."""
+        return all(bool(one["passed"]) for one in self.diagnostics.values())
+
+    @property
+    def sentence(self) -> str:
+        """One sentence on what was fitted and whether it may be reported."""
+        told = []
+        for stage, one in self.diagnostics.items():
+            told.append(f"{stage} in {one['seconds']:.0f} s (R-hat at most {one['rhat_max']:.3f}, "
+                        f"at least {one['ess_bulk_min']:.0f} effective draws, "
+                        f"{one['divergences']} divergences)")
+        return (f"{self.spec.model.title}: {self.hypothesis}, {len(self.dyads)} dyads; "
+                f"{'; '.join(told)}; the fit {'passes' if self.passed else 'fails'} the gate.")
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Save the fit; the file is whole or not there.
+
+        Raises
+        ------
+        FileExistsError
+            If the file is there and ``overwrite`` is not given.
+        """
+        path = Path(path)
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} is there already (allowed: another name, or "
+                                  "overwrite=True)")
+        header = {"kind": "dyads", "spec": self.spec.model_dump(mode="json"), "dyads": self.dyads,
+                  "hypothesis": self.hypothesis, "diagnostics": self.diagnostics,
+                  "provenance": self.provenance}
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            for mode, group in (("w", _GROUPS[0]), ("a", _GROUPS[1])):
+                kept = getattr(self, group).astype(np.float32)
+                if mode == "w":
+                    kept = kept.assign_attrs(header=json.dumps(header))
+                kept.to_netcdf(part, mode=mode, group=group, engine="h5netcdf", encoding={
+                    str(name): {"zlib": True, "complevel": 1} for name in kept.data_vars})
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def load_dyad_fit(path: str | Path) -> DyadFit:
+    """Load a saved fit.
+
+    Raises
+    ------
+    SchemaError
+        If the file is none, or is not whole.
+    """
+    try:
+        found = {}
+        for group in _GROUPS:
+            with xr.open_dataset(path, engine="h5netcdf", group=group) as file:
+                found[group] = file.load()
+        posterior = found["posterior"]
+        header = json.loads(posterior.attrs.pop("header"))
+        if header["kind"] != "dyads":
+            raise KeyError("kind")
+        return DyadFit(DyadModelSpec.model_validate(header["spec"]), header["dyads"],
+                       header["hypothesis"], posterior, found["drivers"],
+                       header["diagnostics"], header["provenance"])
+    except (OSError, KeyError, ValueError) as error:
+        raise SchemaError(f"{path} is no saved fit of a model over dyads: {error}") from None
+
+
+def load_dyad_model(model: str | Path) -> tuple[DyadModelSpec, DyadPanel]:
+    """Read a model over dyads and its dataset.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path
+        Name of a shipped one, or path of a model file; the dataset is a folder beside the file or
+        beside its folder, under ``data/``, or a shipped one.
+
+    Raises
+    ------
+    SpecError, DataError
+        If file or tables are wrong.
+    """
+    spec, path = read_dyad_model(model), Path(model)
+    places = [shipped_folder("data")]
+    if path.suffix == ".toml":
+        near = path.resolve().parent
+        places = [near, near / "data", near.parent / "data", *places]
+    folder = next((place / spec.model.dataset for place in places
+                   if (place / spec.model.dataset / "dyads.csv").is_file()), None)
+    if folder is None:
+        raise SpecError(f"no dataset {spec.model.dataset!r} with dyads (looked in "
+                        f"{', '.join(map(str, places))})")
+    return spec, build_dyad_panel(spec, folder)
+
+
+def fit_dyads(model: str | Path, *, hypothesis: str = "H12", seed: int = 1,
+              report: Callable[[Progress], None] | None = None,
+              announce: Callable[[str], None] | None = None) -> DyadFit:
+    """Fit a model over dyads to its dataset.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path
+        Name of a shipped one such as ``"quasi_alliances"``, or path of a model file.
+    hypothesis : {"H0", "HX", "H1", "H2", "H12"}
+    seed : int
+    report, announce : callable, optional
+        Called with the sampler's progress, and with one line before each long step.
+
+    Returns
+    -------
+    DyadFit
+        Whether or not it passed the gate; ``passed`` says.
+    """
+    spec, panel = load_dyad_model(model)
+    return fit_dyad_panel(spec, panel, hypothesis=hypothesis, seed=seed, report=report,
+                          announce=announce)
+
+
+@threadpool_limits.wrap(limits=1)
+def fit_dyad_panel(spec: DyadModelSpec, panel: DyadPanel, *, hypothesis: str = "H12",
+                   seed: int = 1, draws: int | None = None, tune: int | None = None,
+                   chains: int | None = None, used: np.ndarray | None = None,
+                   drivers: "StageFit | None" = None, gate: Gate = FULL_GATE,
+                   cores: int | None = None,
+                   report: Callable[[Progress], None] | None = None,
+                   announce: Callable[[str], None] | None = None) -> DyadFit:
+    """Fit a specification to a panel; see :func:`fit_dyads`.
+
+    ``used`` is a mask of shape (row,): rows of the panel that count, all of them if not given.
+    ``drivers`` are those of another fit, from :func:`fit_stage`: they do not depend on the
+    hypothesis.
+    """
+    settings: dict[str, Any] = {"seed": seed, "draws": draws, "tune": tune, "chains": chains,
+                                "gate": gate, "cores": cores, "report": report,
+                                "announce": announce}
+    masks = {stage: stage_mask(panel.indicators.loc[panel.rows["indicator"], "latent"], stage)
+             for stage in n.STAGES}
+    designs = {stage: build_dyad_design(spec, panel, stage, hypothesis) for stage in n.STAGES}
+    if used is not None:
+        designs = {stage: design.with_rows(used[masks[stage]])
+                   for stage, design in designs.items()}
+    first = drivers or fit_stage(spec, designs[n.DRIVER_STAGE], **settings)
+    paths = paths_of(first.posterior, panel)
+    second = fit_stage(spec, designs[n.COHESION_STAGE].with_paths(paths), **settings)
+    provenance = {
+        "seed": seed, "spec_hash": hashlib.sha256(spec.model_dump_json().encode()).hexdigest(),
+        "data_hash": panel.data_hash, "versions": package_versions(),
+        "interrupted": first.interrupted or second.interrupted,
+        "created": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()}
+    about = panel.dyads[["member_a", "member_b", "class", "region"]]
+    return DyadFit(spec, about.to_dict("index"), hypothesis, second.posterior, first.posterior,
+                   {n.DRIVER_STAGE: first.diagnostics, n.COHESION_STAGE: second.diagnostics},
+                   provenance)
+
+
+@dataclass(frozen=True)
+class StageFit:
+    """Draws of one stage, what the gate saw, and whether it was interrupted."""
+
+    posterior: xr.Dataset
+    diagnostics: dict[str, Any]
+    interrupted: bool
+
+
+def fit_stage(spec: DyadModelSpec, design: DyadDesign, *, seed: int, draws: int | None = None,
+              tune: int | None = None, chains: int | None = None, gate: Gate = FULL_GATE,
+              cores: int | None = None, report: Callable[[Progress], None] | None = None,
+              announce: Callable[[str], None] | None = None) -> StageFit:
+    """Fit one stage of a model over dyads."""
+    key = design.structure
+    if key not in _compiled:
+        if announce is not None:
+            announce(f"compiling the model of {design.stage}")
+        _compiled[key] = compile_model(build_dyad_model(spec, design))
+        while len(_compiled) > _KEPT:
+            _compiled.popitem(last=False)
+    _compiled.move_to_end(key)
+    compiled = _compiled[key].with_data(**design.data)
+    if announce is not None:
+        announce(f"sampling {design.stage}")
+    settings = spec.sampler
+    raw = draw_stage(compiled, draws=draws or settings.draws, tune=tune or settings.tune,
+                     chains=chains or settings.chains, seed=seed, report=report, cores=cores,
+                     target_accept=settings.target_accept, max_depth=settings.max_depth)
+    found = diagnose(raw.posterior, raw.sample_stats, gate, seconds=raw.seconds)
+    least = found.table.nsmallest(5, "ess_bulk")
+    return StageFit(raw.posterior, {
+        **found.summary(), "passed": found.passed, "failures": list(found.failures),
+        "steps": float(raw.sample_stats["n_steps"].mean()),
+        "least_effective": dict(zip(least["quantity"], least["ess_bulk"].round(1).tolist(),
+                                    strict=True))}, raw.interrupted)
+
+
+def paths_of(drivers: xr.Dataset, panel: DyadPanel) -> np.ndarray:
+    """Return the posterior means of what the coefficients multiply.
+
+    Returns
+    -------
+    numpy.ndarray, shape (path coefficient, dyad, year)
+        Mean of threat, half its gap, mean of credibility, half its gap.
+    """
+    position = {name: i for i, name in enumerate(panel.members)}
+    first, second = ([position[name] for name in panel.dyads[column]]
+                     for column in ("member_a", "member_b"))
+    found = []
+    for latent in c.PATHS:
+        draws = drivers[latent].stack(sample=("chain", "draw")).transpose(
+            "sample", c.DIM_MEMBER, c.DIM_TIME).to_numpy()
+        mean, gap = np.zeros((2, len(panel.dyads), draws.shape[2]))
+        for state in draws:
+            mean += (state[first] + state[second]) / 2.0
+            gap += softabs(state[first] - state[second]) / 2.0
+        found += [mean / len(draws), gap / len(draws)]
+    return np.array(found)

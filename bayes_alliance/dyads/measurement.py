@@ -1,0 +1,152 @@
+r"""How the states of members and dyads show in yearly indicators.
+
+Row i of indicator k, unit u and year t has the predictor
+
+.. math:: \mu_i = a_k + o_k\lambda_k\bigl(x_{u,t} + \tfrac{\sigma_k}{\lambda_k} e_{k,u,t}\bigr)
+   + v_{k,u} + w_{k,t}
+
+with the state x, a lasting error e (a unit autoregression, for indicators that have one: a dense
+yearly series would be taken for the state itself), a deviation v of the unit (none in the
+reference indicator of a latent, which places the units' levels) and an effect w of the year.
+
+Invariant: all rows of a stage are one likelihood node.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayes_alliance import constants as c
+from bayes_alliance.dyads import names as n
+from bayes_alliance.dyads.design import DyadDesign
+from bayes_alliance.model.kernels import (
+    row_density,
+    row_information,
+    row_predictor,
+    row_terms,
+)
+from bayes_alliance.model.prior_numbers import PriorNumbers
+from bayes_alliance.model.series import Law, unit_series
+
+__all__ = ["Measurement", "add_measurement"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The rows of a stage without its states.
+
+    Attributes
+    ----------
+    information : tuple of three tensors of float, shape (series, year)
+        What the rows say of the states; sets the coordinates of the sampler only.
+    """
+
+    data: dict[str, Any]
+    design: DyadDesign
+    prior: PriorNumbers
+    terms: list[Any]
+    loading: Any
+    own_sd: Any
+    information: tuple[Any, Any, Any]
+
+    def series(self, name: str, half_life: Any, path: Any, rows: slice, dims: tuple[str, str],
+               scale: Any = 1.0, information: tuple[Any, Any, Any] | None = None) -> Any:
+        """Add unit autoregressions to the current model, one for each of some states."""
+        count = rows.stop - rows.start
+        law = Law(pt.as_tensor_variable(0.0), "chosen", None, 0.0, 1.0)
+        ones = pt.ones((count,))
+        return unit_series(name, half_life * ones, ["ar1"] * count, path, scale * ones,
+                           tuple(part[rows] for part in information or self.information), law,
+                           None, dims)
+
+    def observe(self, states: Any, more: Any = None) -> None:
+        """Add lasting errors and the likelihood to the current model.
+
+        Parameters
+        ----------
+        states : tensor of float, shape (state, year)
+        more : tensor of float, shape (dyad, year), optional
+            States of dyads that come last.
+        """
+        data, parts = self.data, [states]
+        slope, shift, noise, decay, precision, value = self.terms
+        if self.design.own:
+            # Given the states, the rows with a lasting error tell of it alone.
+            years = len(self.design.coords[c.DIM_TIME])
+            like = pt.zeros((self.design.own[-1].rows.stop + (
+                0 if more is None else len(self.design.coords[n.DIM_DYAD])), years))
+            told = row_information(slope, precision, decay, value, data["row_series"],
+                                   data["first"], data["previous_row"], like)
+            half_life = self.prior.log_normal_variable("own_error_half_life")
+            for one in self.design.own:
+                path = states[data["parent"][one.rows]]
+                scale = self.own_sd[one.indicator] / self.loading[one.indicator]
+                label = self.design.coords[c.DIM_INDICATOR][one.indicator]
+                width = one.rows.stop - one.rows.start
+                dim = n.DIM_DYAD if width == len(
+                    self.design.coords[n.DIM_DYAD]) else c.DIM_MEMBER
+                parts.append(path + scale * self.series(
+                    f"{label}_series", half_life, path, one.rows, (dim, c.DIM_TIME), scale,
+                    (told[0], told[1], told[2])))
+        if more is not None:
+            parts.append(more)
+        predictor = row_predictor(pt.concatenate(parts), slope, shift, data["row_series"],
+                                  data["first"], data["stop"])
+
+        def logp(observed: Any, mu: Any, noise: Any, decay: Any, weight: Any, size: Any, ways: Any,
+                 previous: Any, family: Any) -> Any:
+            return weight * row_density(mu, noise, decay, observed, size, ways, previous, family,
+                                        pt.as_tensor_variable(4.0))
+
+        pm.CustomDist(c.VAR_OBSERVED, predictor, noise, decay, data["weight"], data["n"],
+                      data["log_ways"], data["previous_row"], data["family_code"], logp=logp,
+                      observed=data["y"])
+
+
+def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign,
+                    level: Any) -> Measurement:
+    """Add the parameters of the indicators to the current model.
+
+    Parameters
+    ----------
+    data : dict of str to tensor
+        The design's arrays as mutable data.
+    prior : PriorNumbers
+    design : DyadDesign
+    level : tensor of float, shape (path,)
+        Mean over units and years of what each latent of the stage is apart from its series. An
+        intercept is sampled there, where the data are: a shift with unit Jacobian.
+    """
+    dims = c.DIM_INDICATOR
+    loading = prior.log_normal_variable(c.VAR_LOADING, dims=dims, prior="loading")
+    noise = prior.log_normal_variable(c.VAR_NOISE, dims=dims, prior="noise")
+    shift = design.orientation * loading * level[design.path_of]
+    at_mean = pm.Normal(f"{c.VAR_INTERCEPT}_at_mean", prior["intercept.mu"] + shift,
+                        prior["intercept.sd"], dims=dims)
+    intercept = pm.Deterministic(c.VAR_INTERCEPT, at_mean - shift, dims=dims)
+    own_sd = pt.zeros_like(noise)
+    if design.own:
+        which = np.array([one.indicator for one in design.own])
+        raw = pm.Normal(f"{n.VAR_OWN_ERROR_SD}_raw", shape=len(which))
+        size = pm.Deterministic(n.VAR_OWN_ERROR_SD, pt.exp(
+            pt.log(prior["own_error_sd.median"]) + prior["own_error_sd.sd"] * raw))
+        own_sd = pt.set_subtensor(own_sd[which], size)
+    cells = [pt.zeros((1,))]
+    for name, dim, of in ((n.VAR_UNIT_DEVIATION, n.DIM_UNIT_CELL, design.unit_indicator),
+                          (n.VAR_YEAR_EFFECT, n.DIM_YEAR_CELL, design.year_indicator)):
+        spread = prior.log_normal_variable(f"{name}_sd", dims=dims)
+        raw = pm.Normal(f"{name}_raw", dims=dim)
+        cells.append(pm.Deterministic(name, spread[of] * raw, dims=dim))
+    terms = row_terms(loading, intercept, noise, pt.zeros_like(noise), pt.concatenate(cells),
+                      pt.zeros((0,)), data)
+    # To the state, a lasting error is a part of the row's noise.
+    variance = 1.0 / terms[4] + data["lasting"] * own_sd[data["row_indicator"]] ** 2
+    shape = (design.series + sum(one.rows.stop - one.rows.start for one in design.own)
+             + len(design.coords[n.DIM_DYAD]), len(design.coords[c.DIM_TIME]))
+    found = row_information(terms[0], 1.0 / variance, terms[3], terms[5], data["latent_series"],
+                            data["first"], data["previous_row"], pt.zeros(shape))
+    return Measurement(data, design, prior, terms, loading, own_sd,
+                       (found[0], found[1], found[2]))

@@ -1,0 +1,197 @@
+"""What many dyads say together: coefficients of the population, of classes and of each dyad.
+
+Invariant: draws in, labelled tables out; every probability is a share of draws, and what is said
+in words is said of the numbers beside it.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from bayes_alliance import constants as c
+from bayes_alliance.dyads import names as n
+from bayes_alliance.dyads.fitting import DyadFit
+from bayes_alliance.exceptions import did_you_mean
+from bayes_alliance.model.predict import softabs
+
+__all__ = ["PopulationResult", "dyad_effects", "population_effects", "readings"]
+
+# Which signs each reading of the theory predicts; 1 is above zero, -1 below, 0 any.
+READINGS: Final[dict[str, dict[str, int]]] = {
+    "H1 common threat": {c.BETA_THREAT: 1, c.DELTA_THREAT: 1},
+    "H2 common ally (Hwang)": {c.BETA_CREDIBILITY: 1, c.DELTA_CREDIBILITY: 1},
+    "abandonment (Cha)": {c.BETA_CREDIBILITY: -1, c.DELTA_CREDIBILITY: 1},
+}
+_SURE: Final = 0.9
+
+
+@dataclass(frozen=True)
+class PopulationResult:
+    """Effects of the population and of its classes.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``group`` (``all``, a class, or ``spread``), ``coefficient``, ``mean``, ``sd``, ``q05``,
+        ``q50``, ``q95``, ``above_zero``, ``log_bf_zero``: of a population mean of zero against
+        one drawn from the prior, by the Savage-Dickey ratio (population only).
+    readings : pandas.DataFrame
+        ``group``, ``reading``, ``probability``, ``prior``.
+    data : xarray.Dataset
+        The draws.
+    sentence : str
+    """
+
+    table: pd.DataFrame
+    readings: pd.DataFrame
+    data: xr.Dataset
+    sentence: str
+
+
+def population_effects(fit: DyadFit) -> PopulationResult:
+    """Summarise the coefficients of the population and its classes.
+
+    Parameters
+    ----------
+    fit : DyadFit
+        Under H12.
+
+    Notes
+    -----
+    A density at zero is averaged over the conditional normals of the population's means given
+    those of the classes (Rao-Blackwell).
+    """
+    posterior = fit.posterior
+    rows = []
+    for label, draws in _groups(posterior).items():
+        for name in c.COEFFICIENTS:
+            values = draws.sel({c.DIM_COEFFICIENT: name}).to_numpy().ravel()
+            rows.append({"group": label, "coefficient": name, **_summary(values)})
+    table = pd.DataFrame(rows)
+    ratio = _log_ratio_at_zero(fit)
+    table["log_bf_zero"] = [ratio.get(row.coefficient, np.nan) if row.group == "all" else np.nan
+                            for row in table.itertuples()]
+    found = readings(fit)
+    return PopulationResult(table, found, posterior[[c.VAR_COEFFICIENT, n.VAR_CLASS_COEFFICIENT,
+                                                     n.VAR_SPREAD]], _sentence(fit, table, found))
+
+
+def readings(fit: DyadFit) -> pd.DataFrame:
+    """Return how probable each reading's signs are, for the population and each class."""
+    prior = {reading: 0.5 ** sum(sign != 0 for sign in signs.values())
+             for reading, signs in READINGS.items()}
+    rows = []
+    for label, draws in _groups(fit.posterior).items():
+        if label == "spread":
+            continue
+        for reading, signs in READINGS.items():
+            holds = np.ones(draws.isel({c.DIM_COEFFICIENT: 0}).size, dtype=bool)
+            for name, sign in signs.items():
+                holds &= sign * draws.sel({c.DIM_COEFFICIENT: name}).to_numpy().ravel() > 0
+            rows.append({"group": label, "reading": reading, "probability": holds.mean(),
+                         "prior": prior[reading]})
+    return pd.DataFrame(rows)
+
+
+def dyad_effects(fit: DyadFit, dyads: list[str] | None = None) -> pd.DataFrame:
+    """Return one row a dyad and coefficient, of all dyads or of some.
+
+    Raises
+    ------
+    ValueError
+        If the fit has no dyad of a name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``dyad``, ``class``, ``region``, ``coefficient``, ``mean``, ``sd``, ``q05``, ``q50``,
+        ``q95``, ``above_zero``, and ``standardised``: the median of the coefficient times the sd
+        over the years of what it multiplies, over the sd of the dyad's cohesion.
+    """
+    for name in dyads or ():
+        if name not in fit.dyads:
+            raise ValueError(f"the fit has no dyad {name!r}{did_you_mean(name, fit.dyads)}")
+    coefficient = fit.posterior[n.VAR_DYAD_COEFFICIENT].stack(sample=("chain", "draw"))
+    eta = fit.posterior[c.COHESION].stack(sample=("chain", "draw")).transpose(
+        n.DIM_DYAD, c.DIM_TIME, "sample")
+    mean = {latent: fit.drivers[latent].mean(("chain", "draw")) for latent in c.PATHS}
+    rows = []
+    for dyad in dyads or fit.dyads:
+        about = fit.dyads[dyad]
+        spread = eta.sel({n.DIM_DYAD: dyad}).to_numpy().std(axis=0)
+        for latent in c.PATHS:
+            first, second = (mean[latent].sel({c.DIM_MEMBER: about[side]}).to_numpy()
+                             for side in ("member_a", "member_b"))
+            paths = ((first + second) / 2.0, softabs(first - second) / 2.0)
+            for name, path in zip(_of_path(latent), paths, strict=True):
+                values = coefficient.sel({n.DIM_DYAD: dyad, c.DIM_COEFFICIENT: name}).to_numpy()
+                rows.append({"dyad": dyad, "class": about["class"], "region": about["region"],
+                             "coefficient": name, **_summary(values),
+                             "standardised": float(np.median(values * path.std() / spread))})
+    return pd.DataFrame(rows)
+
+
+def _of_path(latent: str) -> tuple[str, str]:
+    """Return the names of a path's two coefficients."""
+    first = 2 * c.PATHS.index(latent)
+    return c.COEFFICIENTS[first], c.COEFFICIENTS[first + 1]
+
+
+def _groups(posterior: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return draws of the coefficients of the population, each class, and the dyads' spread."""
+    by_class = posterior[n.VAR_CLASS_COEFFICIENT]
+    return {"all": posterior[c.VAR_COEFFICIENT],
+            **{str(label): by_class.sel({n.DIM_CLASS: label})
+               for label in by_class[n.DIM_CLASS].to_numpy()},
+            "spread": posterior[n.VAR_SPREAD]}
+
+
+def _summary(values: np.ndarray) -> dict[str, float]:
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    return {"mean": float(values.mean()), "sd": float(values.std(ddof=1)), "q05": float(low),
+            "q50": float(middle), "q95": float(high), "above_zero": float((values > 0).mean())}
+
+
+def _log_ratio_at_zero(fit: DyadFit) -> dict[str, float]:
+    """Return the log posterior density of a population mean at 0 less its prior's.
+
+    Given the classes' means the population's is normal; given the dyads too it would be so narrow
+    that the average over draws would rest on one of them.
+    """
+    prior, deviation = fit.spec.priors.coefficient, fit.spec.priors.coefficient_class
+    found = {}
+    for name in c.COEFFICIENTS:
+        classes = _flat(fit.posterior[n.VAR_CLASS_COEFFICIENT].sel({c.DIM_COEFFICIENT: name}))
+        precision = 1.0 / prior.sd**2 + classes.shape[1] / deviation.sd**2
+        centre = (prior.mu / prior.sd**2
+                  + (classes - deviation.mu).sum(axis=1) / deviation.sd**2) / precision
+        density = stats.norm.pdf(0.0, centre, precision**-0.5)
+        found[name] = float(np.log(density.mean()) - stats.norm.logpdf(0.0, prior.mu, prior.sd))
+    return found
+
+
+def _flat(array: xr.DataArray) -> np.ndarray:
+    """Return draws with chains joined in front."""
+    other = [dim for dim in array.dims if dim not in ("chain", "draw")]
+    values = array.transpose("chain", "draw", *other).to_numpy()
+    return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=float)
+
+
+def _sentence(fit: DyadFit, table: pd.DataFrame, found: pd.DataFrame) -> str:
+    """Return what the population says, in one sentence."""
+    mine = table[table["group"] == "all"].set_index("coefficient")["above_zero"]
+    told = []
+    for row in found[found["group"] == "all"].itertuples():
+        probability: Any = row.probability
+        signs = READINGS[str(row.reading)]
+        against = max(1.0 - mine[name] if sign > 0 else mine[name] for name, sign in signs.items())
+        verdict = ("is borne out" if probability >= _SURE else
+                   "is contradicted" if against >= _SURE else "stays open")
+        told.append(f"{row.reading} {verdict} (its signs have probability {probability:.2f}, "
+                    f"{row.prior:.2f} before the data)")
+    warning = "" if fit.passed else " The fit failed the diagnostics gate: do not report it."
+    return f"On average over {len(fit.dyads)} dyads, {'; '.join(told)}.{warning}"

@@ -1,0 +1,227 @@
+"""The tables of a dataset of dyads, checked as one and laid out by dyad, member and year.
+
+Invariant: every fault of the tables is named, with file and row, before anything is laid out; a
+value that is not there is an absent row.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from bayes_alliance import constants as c
+from bayes_alliance.dyads.names import FAMILIES
+from bayes_alliance.dyads.spec import DyadModelSpec
+from bayes_alliance.exceptions import DataError, Fault
+from bayes_alliance.spec import TRANSFORMS
+
+__all__ = ["COLUMNS", "DyadPanel", "build_dyad_panel", "read_tables"]
+
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "members": ("member", "cow", "name"),
+    "dyads": ("dyad", "member_a", "member_b", "class", "region", "first", "last", "years"),
+    "indicators": ("indicator", "latent", "level", "family", "transform", "shift", "scale",
+                   "orientation", "year_effect", "reference", "own_error", "meaning", "source"),
+    "observations": ("indicator", "unit", "year", "value", "n"),
+    "sources": ("source", "citation", "address", "licence", "redistribution", "retrieved",
+                "sha256", "note"),
+}
+_WORDS: Final = {"latent": c.LATENTS, "level": ("member", "dyad"), "family": tuple(FAMILIES),
+                 "transform": ("identity", "log1p", "log")}
+_MOST_TOLD: Final = 20
+
+
+@dataclass(frozen=True)
+class DyadPanel:
+    """What a model over dyads sees of its tables.
+
+    Attributes
+    ----------
+    members : list of str
+    dyads : pandas.DataFrame
+        Indexed by dyad: ``member_a``, ``member_b``, ``class``, ``region``, ``first``, ``last``.
+    years : list of int
+    indicators : pandas.DataFrame
+        Indexed by indicator, as in the table.
+    rows : pandas.DataFrame
+        One row an observation: ``indicator``, ``unit``, ``year``, ``y`` (transformed), ``n``.
+    data_hash : str
+        SHA-256 of the tables that enter.
+    """
+
+    members: list[str]
+    dyads: pd.DataFrame
+    years: list[int]
+    indicators: pd.DataFrame
+    rows: pd.DataFrame
+    data_hash: str
+
+    def without(self, held: np.ndarray) -> "DyadPanel":
+        """Return the panel without some rows; ``held`` is a mask of shape (row,)."""
+        return DyadPanel(self.members, self.dyads, self.years, self.indicators,
+                         self.rows[~held].reset_index(drop=True), self.data_hash)
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Read and check the tables of a dataset of dyads.
+
+    Raises
+    ------
+    DataError
+        If a table is missing or wrong; lists the faults.
+    """
+    faults: list[Fault] = []
+    tables: dict[str, pd.DataFrame] = {}
+    for name, columns in COLUMNS.items():
+        path = folder / f"{name}.csv"
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError,
+                ) as error:
+            faults.append(Fault(path.name, "", f"cannot be read: {error}",
+                                f"a CSV file with the columns {', '.join(columns)}"))
+            continue
+        if tuple(table.columns) != columns:
+            faults.append(Fault(path.name, "header", f"has the columns {', '.join(table.columns)}",
+                                ", ".join(columns)))
+            continue
+        tables[name] = table
+    if not faults:
+        faults = _check(tables)
+    if faults:
+        raise DataError(faults[:_MOST_TOLD])
+    return tables
+
+
+def _number(table: pd.DataFrame, file: str, column: str, faults: list[Fault],
+            empty: bool = False) -> pd.Series:
+    """Return a column as numbers; note every cell that is none."""
+    text = table[column].str.strip()
+    numbers = pd.to_numeric(text, errors="coerce").astype(float)
+    wrong = ~np.isfinite(numbers) & ~((text == "") & empty)
+    faults += [Fault(file, f"row {i + 2}, {column}", f"is {table[column].iloc[i]!r}",
+                     "a finite number" + (" or nothing" if empty else ""))
+               for i in np.flatnonzero(wrong)]
+    return numbers
+
+
+def _check(tables: dict[str, pd.DataFrame]) -> list[Fault]:
+    """Return what is wrong, within tables and between them; turn numbers into numbers."""
+    faults: list[Fault] = []
+    for name, column in (("members", "member"), ("dyads", "dyad"), ("indicators", "indicator")):
+        keys = tables[name][column]
+        faults += [Fault(f"{name}.csv", f"row {i + 2}, {column}", f"{keys.iloc[i]!r} is there twice"
+                         if keys.iloc[i] else "is empty", "one row each")
+                   for i in np.flatnonzero(keys.duplicated() | (keys == ""))]
+    members = set(tables["members"]["member"])
+    dyads, indicators = tables["dyads"], tables["indicators"]
+    for i, row in enumerate(dyads.itertuples(), 2):
+        unknown = [one for one in (row.member_a, row.member_b) if one not in members]
+        if unknown or row.member_a == row.member_b:
+            faults.append(Fault("dyads.csv", f"row {i}", f"pairs {row.member_a} and "
+                                f"{row.member_b}", "two different members of members.csv"))
+    for column in ("first", "last", "years"):
+        dyads[column] = _number(dyads, "dyads.csv", column, faults)
+    for column, words in _WORDS.items():
+        faults += [Fault("indicators.csv", f"row {i + 2}, {column}",
+                         f"is {indicators[column].iloc[i]!r}", ", ".join(words))
+                   for i in np.flatnonzero(~indicators[column].isin(words))]
+    for column in ("shift", "scale", "orientation", "year_effect", "reference",
+                   "own_error"):
+        indicators[column] = _number(indicators, "indicators.csv", column, faults)
+    faults += [Fault("indicators.csv", f"row {i + 2}, orientation", "is not 1 or -1", "1, -1")
+               for i in np.flatnonzero(~indicators["orientation"].isin([1.0, -1.0]))]
+    return faults + _check_observations(tables, faults)
+
+
+def _check_observations(tables: dict[str, pd.DataFrame], before: list[Fault]) -> list[Fault]:
+    """Return what is wrong with observations."""
+    faults: list[Fault] = []
+    rows, indicators = tables["observations"], tables["indicators"].set_index("indicator")
+    for column, empty in (("year", False), ("value", False), ("n", True)):
+        rows[column] = _number(rows, "observations.csv", column, faults, empty)
+    if before or faults or indicators.index.has_duplicates:
+        return faults
+    known = rows["indicator"].isin(indicators.index)
+    faults += [Fault("observations.csv", f"row {i + 2}, indicator",
+                     f"{rows['indicator'].iloc[i]!r} is not in indicators.csv", "one that is")
+               for i in np.flatnonzero(~known)]
+    about = indicators.reindex(rows["indicator"])
+    units = {"member": set(tables["members"]["member"]), "dyad": set(tables["dyads"]["dyad"])}
+    level, family = about["level"].to_numpy(), about["family"].to_numpy()
+    value, n = rows["value"].to_numpy(), rows["n"].to_numpy()
+    whole = (value == np.round(value)) & (value >= 0)
+    wrong = {
+        "unit is no member or dyad of the tables": known.to_numpy() & ~np.array(
+            [unit in units.get(kind, ()) for unit, kind in zip(rows["unit"], level, strict=True)],
+            dtype=bool),
+        "year is no whole number": rows["year"].to_numpy() % 1 != 0,
+        "value is not 0 or 1": (family == "bernoulli") & ~np.isin(value, (0.0, 1.0)),
+        "value is no count": np.isin(family, ("beta_binomial", "negative_binomial")) & ~whole,
+        "n is not a count of at least the value": (family == "beta_binomial") & ~(
+            (n >= 1) & (n >= value) & (n % 1 == 0)),
+        "a second row of indicator, unit and year": rows.duplicated(
+            ["indicator", "unit", "year"]).to_numpy(),
+    }
+    for problem, where in wrong.items():
+        faults += [Fault("observations.csv", f"row {i + 2}",
+                         f"{problem} ({rows['indicator'].iloc[i]}, {rows['unit'].iloc[i]}, "
+                         f"{rows['year'].iloc[i]:g})") for i in np.flatnonzero(where)]
+    return faults
+
+
+def build_dyad_panel(spec: DyadModelSpec, folder: Path) -> DyadPanel:
+    """Read a dataset and keep what a model uses.
+
+    Parameters
+    ----------
+    spec : DyadModelSpec
+    folder : pathlib.Path
+        Of the tables.
+
+    Raises
+    ------
+    DataError
+        If the tables are wrong, or lack what the model names.
+    """
+    tables = read_tables(folder)
+    indicators = tables["indicators"].set_index("indicator")
+    named = {name: latent for latent, part in spec.latents.items() for name in part}
+    dyads = tables["dyads"].set_index("dyad")
+    faults = [Fault("indicators.csv", "", f"has no indicator {name!r} of {latent}",
+                    ", ".join(indicators.index[indicators["latent"] == latent]))
+              for name, latent in named.items()
+              if name not in indicators.index or indicators.at[name, "latent"] != latent]
+    faults += [Fault("dyads.csv", "class", f"has no dyad of class {kind!r}",
+                     ", ".join(sorted(set(dyads["class"]))))
+               for kind in spec.model.classes if kind not in set(dyads["class"])]
+    if faults:
+        raise DataError(faults)
+    dyads = dyads[dyads["class"].isin(spec.model.classes)]
+    used = {*dyads["member_a"], *dyads["member_b"]}
+    members = [name for name in tables["members"]["member"] if name in used]
+    indicators = indicators.loc[list(named)]
+    faults = [Fault("indicators.csv", "reference", f"{int(count)} indicators of {latent} are its "
+                    "reference", "one") for latent, count in
+              indicators.groupby("latent")["reference"].sum().items() if count != 1]
+    rows = tables["observations"]
+    years = list(range(spec.model.start, spec.model.end + 1))
+    rows = rows[rows["indicator"].isin(indicators.index) & rows["year"].isin(years)
+                & rows["unit"].isin({*members, *dyads.index})].reset_index(drop=True)
+    if faults or rows.empty:
+        raise DataError(faults or [Fault("observations.csv", "", "has no row that the model uses",
+                                         "at least one")])
+    y = np.empty(len(rows))
+    for name, about in indicators.iterrows():
+        here = (rows["indicator"] == name).to_numpy()
+        y[here] = TRANSFORMS[about["transform"]].apply(
+            rows["value"].to_numpy()[here], float(about["shift"]), float(about["scale"]))
+    rows = rows.assign(y=y, n=rows["n"].fillna(0.0), year=rows["year"].astype(int))
+    digest = hashlib.sha256()
+    for name in ("members", "dyads", "indicators", "observations"):
+        digest.update((folder / f"{name}.csv").read_bytes())
+    return DyadPanel(members, dyads, years, indicators, rows.drop(columns="value"),
+                     digest.hexdigest())

@@ -1,0 +1,127 @@
+"""The command line of dyads, and what is said of a fit: on draws made up here."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+from typer.testing import CliRunner
+
+from bayes_alliance import constants as c
+from bayes_alliance.cli.app import app
+from bayes_alliance.dyads import (
+    DyadFit,
+    dyad_effects,
+    load_dyad_fit,
+    population_effects,
+    read_dyad_model,
+)
+from bayes_alliance.dyads import names as n
+
+DYADS = {"a-b": {"member_a": "a", "member_b": "b", "class": "quasi", "region": "asia_pacific"},
+         "a-c": {"member_a": "a", "member_b": "c", "class": "allied", "region": "other"}}
+GOOD = {"passed": True, "failures": [], "seconds": 3.0, "rhat_max": 1.002, "ess_bulk_min": 512.0,
+        "divergences": 0}
+
+
+def made_up(population, passed=True):
+    """A fit whose population has given means, each with sd 0.1."""
+    rng = np.random.default_rng(4)
+    sizes = {"chain": 2, "draw": 400}
+    labels = {c.DIM_COEFFICIENT: list(c.COEFFICIENTS), n.DIM_CLASS: ["quasi", "allied"],
+              n.DIM_DYAD: list(DYADS), c.DIM_MEMBER: ["a", "b", "c"],
+              c.DIM_TIME: [str(year) for year in range(1990, 2000)]}
+
+    def draws(centre, sd, *dims):
+        shape = [*sizes.values(), *(len(labels[dim]) for dim in dims)]
+        return ([*sizes, *dims], np.asarray(centre) + sd * rng.standard_normal(shape))
+
+    mean = draws(population, 0.1, c.DIM_COEFFICIENT)
+    by_class = mean[1][:, :, None, :] + 0.1 * rng.standard_normal((2, 400, 2, 4))
+    posterior = xr.Dataset({
+        c.VAR_COEFFICIENT: mean,
+        n.VAR_CLASS_COEFFICIENT: (["chain", "draw", n.DIM_CLASS, c.DIM_COEFFICIENT], by_class),
+        n.VAR_DYAD_COEFFICIENT: draws(population, 0.2, n.DIM_DYAD, c.DIM_COEFFICIENT),
+        n.VAR_SPREAD: (["chain", "draw", c.DIM_COEFFICIENT], np.full((2, 400, 4), 0.2)),
+        c.COHESION: draws(0.0, 1.0, n.DIM_DYAD, c.DIM_TIME)}, coords=labels)
+    waves = np.sin(np.arange(10))[None, None, None, :] * np.array([1.0, 0.5, 2.0])[:, None]
+    drivers = xr.Dataset({latent: draws(waves, 0.01, c.DIM_MEMBER, c.DIM_TIME)
+                          for latent in c.PATHS}, coords=labels)
+    found = GOOD if passed else {**GOOD, "passed": False, "failures": ["too few draws"]}
+    return DyadFit(read_dyad_model("quasi_alliances"), DYADS, "H12", posterior, drivers,
+                   {n.DRIVER_STAGE: GOOD, n.COHESION_STAGE: found}, {"seed": 1})
+
+
+@pytest.fixture
+def run():
+    runner = CliRunner()
+    return lambda *arguments: runner.invoke(app, ["dyads", *map(str, arguments)])
+
+
+def test_each_reading_is_told_by_its_signs():
+    found = population_effects(made_up([0.6, 0.0, -0.6, 0.5]))
+    shares = found.readings.set_index(["group", "reading"])["probability"]
+    assert shares["all", "H1 common threat"] == pytest.approx(0.5, abs=0.1)
+    assert shares["all", "H2 common ally (Hwang)"] == 0.0
+    assert shares["all", "abandonment (Cha)"] > 0.99
+    for part in ("H1 common threat stays open", "H2 common ally (Hwang) is contradicted",
+                 "abandonment (Cha) is borne out", "On average over 2 dyads"):
+        assert part in found.sentence
+    assert "failed" not in found.sentence
+    assert "do not report it" in population_effects(made_up([0, 0, 0, 0], False)).sentence
+
+
+def test_the_density_at_zero_is_that_of_the_population():
+    """The estimate averages normals given the classes; their average is normal here too."""
+    found = population_effects(made_up([0.15, 0.0, 0.0, 0.0])).table
+    row = found[(found["group"] == "all") & (found["coefficient"] == c.BETA_THREAT)].iloc[0]
+    prior = read_dyad_model("quasi_alliances").priors
+    precision = 1 / prior.coefficient.sd**2 + 2 / prior.coefficient_class.sd**2
+    # The mean of two classes has variance .1**2 + .1**2 / 2 over the draws.
+    weight = 2 / prior.coefficient_class.sd**2 / precision
+    spread = np.sqrt(1 / precision + weight**2 * 0.015)
+    expected = stats.norm.logpdf(0, weight * 0.15, spread) - stats.norm.logpdf(
+        0, 0, prior.coefficient.sd)
+    assert row["log_bf_zero"] == pytest.approx(expected, abs=0.05)
+
+
+def test_an_effect_is_standardised_by_what_it_multiplies():
+    fit = made_up([0.6, 0.0, 0.0, 0.0])
+    table = dyad_effects(fit).set_index(["dyad", "coefficient"])
+    path = 0.75 * np.sin(np.arange(10))
+    spread = fit.posterior[c.COHESION].sel({n.DIM_DYAD: "a-b"}).std(c.DIM_TIME).mean().item()
+    assert table.at[("a-b", c.BETA_THREAT), "standardised"] == pytest.approx(
+        0.6 * path.std() / spread, rel=0.1)
+    assert set(dyad_effects(fit, ["a-c"])["dyad"]) == {"a-c"}
+
+
+def test_a_saved_fit_is_shown(run, tmp_path):
+    path = tmp_path / "dyads.nc"
+    made_up([0.6, 0.0, -0.6, 0.5]).save(path)
+    assert load_dyad_fit(path).dyads == DYADS
+    shown = run("show", path)
+    assert shown.exit_code == 0, shown.output
+    assert "abandonment (Cha) is borne out" in shown.output
+    one = run("show", path, "--dyad", "a-b")
+    assert one.exit_code == 0, one.output
+    assert one.output.count("a-b") >= 4
+    assert "a-c" not in one.output
+    wrong = run("show", path, "--dyad", "a-d")
+    assert wrong.exit_code == 2
+    assert "no dyad 'a-d'; did you mean" in wrong.output
+
+
+def test_what_cannot_be_is_one_error(run, tmp_path, root):
+    there = tmp_path / "there.nc"
+    there.write_text("x")
+    for arguments, told in (
+            (("show", tmp_path / "no.nc"), "is no saved fit"),
+            (("show", there), "is no saved fit"),
+            (("fit", "quasi_alliances", "--out", there), "pass --overwrite"),
+            (("fit", "quasi_alliances", "--out", tmp_path / "no" / "a.nc"), "there is no folder"),
+            (("fit", "rok_japan", "--out", tmp_path / "a.nc"), "is no model over dyads"),
+            (("fit", root / "models" / "rok_japan.toml", "--out", tmp_path / "a.nc"),
+             "rok_japan.toml")):
+        found = run(*arguments)
+        assert found.exit_code == 2, (arguments, found.output)
+        assert told in found.output.replace("\n", " "), (told, found.output)
+    assert there.read_text() == "x"

@@ -1,0 +1,171 @@
+"""The model over dyads: its density against NumPy, its prior against the simulator, a fit."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayes_alliance import constants as c
+from bayes_alliance.dyads import names as n
+from bayes_alliance.dyads.design import build_dyad_design
+from bayes_alliance.dyads.fitting import fit_dyad_panel, load_dyad_fit
+from bayes_alliance.dyads.model import build_dyad_model
+from bayes_alliance.dyads.population import dyad_effects, population_effects
+from bayes_alliance.dyads.simulate import made_up_panel, simulate_dyads
+from bayes_alliance.dyads.spec import read_dyad_model
+from bayes_alliance.dyads.tables import read_tables
+from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.inference.gate import Gate
+from bayes_alliance.model.likelihoods import LIKELIHOODS
+
+LOOSE = Gate(rhat=1.1, rhat_states=1.2, ess=20, divergences=9)
+# What is planted: threat binds, credibility divides, gaps do nothing.
+PLANTED = np.array([1.2, 0.0, -1.2, 0.0])
+FIXED = {c.VAR_COEFFICIENT: PLANTED, "class_deviation": 0.0, n.VAR_SPREAD: 0.1,
+         "loading": 1.0, "noise": 0.3, "half_life_threat": 5.0, "half_life_credibility": 5.0,
+         "half_life_cohesion": 2.0, c.VAR_INTERCEPT: 0.0, n.VAR_DYAD_LEVEL_SD: 0.5}
+
+
+@pytest.fixture(scope="module")
+def spec():
+    return read_dyad_model("quasi_alliances")
+
+
+@pytest.fixture(scope="module")
+def made(spec, root):
+    """A small panel with every family, and the truth behind it."""
+    indicators = read_tables(root / "data" / "quasi_alliances")["indicators"]
+    named = [name for part in spec.latents.values() for name in part]
+    indicators = indicators.set_index("indicator").loc[named]
+    rng = np.random.default_rng(20)
+    layout = made_up_panel(spec, indicators, members=12, dyads=30, years=16, rng=rng)
+    return simulate_dyads(spec, layout, rng, fixed=FIXED)
+
+
+@pytest.fixture(scope="module")
+def fitted(spec, made):
+    return fit_dyad_panel(spec, made[0], seed=3, draws=400, tune=400, gate=LOOSE)
+
+
+@pytest.mark.parametrize("stage", n.STAGES)
+def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
+    panel, _ = made
+    design = build_dyad_design(spec, panel, stage)
+    model = build_dyad_model(spec, design)
+    rng = np.random.default_rng(1)
+    start = model.initial_point()
+    point = {name: value + 0.3 * rng.standard_normal(np.shape(value))
+             for name, value in start.items()}
+    latents = c.PATHS if stage == n.DRIVER_STAGE else (c.COHESION,)
+    labels = design.coords[c.DIM_INDICATOR]
+    lasting = [labels[one.indicator] for one in design.own]
+    names = [*latents, "loading", "noise", c.VAR_INTERCEPT, n.VAR_UNIT_DEVIATION,
+             n.VAR_YEAR_EFFECT, n.VAR_OWN_ERROR_SD, *(f"{name}_series" for name in lasting)]
+    free = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]),
+                            inputs=model.value_vars, point_fn=True, on_unused_input="ignore")
+    values = dict(zip(names, free(point), strict=True))
+    found = float(model.compile_logp(vars=[model[c.VAR_OBSERVED]])(point))
+    cells = {name: dict(zip(design.coords[dim], values[name], strict=True)) for name, dim in (
+        (n.VAR_UNIT_DEVIATION, n.DIM_UNIT_CELL), (n.VAR_YEAR_EFFECT, n.DIM_YEAR_CELL))}
+    members, dyads = panel.members, list(panel.dyads.index)
+    total, count = 0.0, 0
+    for row in panel.rows.itertuples():
+        about = panel.indicators.loc[row.indicator]
+        if (about["latent"] == c.COHESION) != (stage == n.COHESION_STAGE):
+            continue
+        k, year = labels.index(row.indicator), row.year - panel.years[0]
+        unit = (members if about["level"] == "member" else dyads).index(row.unit)
+        if about["latent"] == c.THREAT and about["level"] == "dyad":
+            pair = panel.dyads.loc[row.unit, ["member_a", "member_b"]]
+            state = np.mean([values[c.THREAT][members.index(one), year] for one in pair])
+        else:
+            state = values[about["latent"]][unit, year]
+        mu = values[c.VAR_INTERCEPT][k] + about["orientation"] * values["loading"][k] * state
+        mu += cells[n.VAR_UNIT_DEVIATION].get(f"{row.indicator}:{row.unit}", 0.0)
+        mu += cells[n.VAR_YEAR_EFFECT].get(f"{row.indicator}:{row.year}", 0.0)
+        if row.indicator in lasting:
+            mu += (about["orientation"] * values[f"{row.indicator}_series"][unit, year]
+                   * values[n.VAR_OWN_ERROR_SD][lasting.index(row.indicator)])
+        family, size = about["family"], row.n
+        if family == "bernoulli":
+            family, size = "binomial", 1
+        total += float(LIKELIHOODS[family].log_density(row.y, mu, values["noise"][k], size, 4.0))
+        count += 1
+    assert count == len(design.data["y"])
+    assert found == pytest.approx(total, rel=1e-9)
+
+
+def test_paths_and_years_act_as_the_hypothesis_says(spec, made):
+    design = build_dyad_design(spec, made[0], n.COHESION_STAGE)
+    switches = {name: (*design.with_hypothesis(spec, name).data["path_switch"],
+                       float(design.with_hypothesis(spec, name).data["year_switch"]))
+                for name in spec.hypotheses}
+    assert switches == {"H0": (0, 0, 0), "HX": (0, 0, 1), "H1": (1, 0, 1), "H2": (0, 1, 1),
+                        "H12": (1, 1, 1)}
+    assert design.with_hypothesis(spec, "H1").structure == design.structure
+    held = np.zeros(len(design.data["y"]), dtype=bool)
+    assert design.with_rows(held).structure == design.structure
+
+
+def test_a_planted_effect_is_found(fitted):
+    """At 4 posterior sds a right fit fails about once in ten thousand."""
+    assert fitted.passed, fitted.diagnostics
+    result = population_effects(fitted)
+    mine = result.table[result.table["group"] == "all"].set_index("coefficient")
+    for name, truth in zip(c.COEFFICIENTS, PLANTED, strict=True):
+        assert abs(mine.at[name, "mean"] - truth) < 4 * mine.at[name, "sd"]
+    assert mine.at[c.BETA_THREAT, "above_zero"] > 0.95
+    assert mine.at[c.BETA_CREDIBILITY, "above_zero"] < 0.05
+    # The density of a normal posterior at zero, with what its summary says.
+    row = mine.loc[c.BETA_THREAT]
+    by_normal = (-0.5 * (row["mean"] / row["sd"]) ** 2 - np.log(row["sd"])) + np.log(0.5)
+    assert row["log_bf_zero"] == pytest.approx(by_normal, abs=1.5)
+    shares = result.readings.set_index(["group", "reading"])["probability"]
+    assert shares["all", "H2 common ally (Hwang)"] < 0.05
+    assert "30 dyads" in result.sentence
+
+
+def test_dyads_scatter_about_their_class(fitted, made):
+    table = dyad_effects(fitted)
+    assert len(table) == 4 * 30
+    truth = made[1][n.VAR_DYAD_COEFFICIENT]
+    for k, name in enumerate(c.COEFFICIENTS):
+        mine = table[table["coefficient"] == name]
+        assert list(mine["dyad"]) == list(made[0].dyads.index)
+        z = (mine["mean"].to_numpy() - truth[:, k]) / mine["sd"].to_numpy()
+        # They share their mean's error, so that they are off together.
+        assert np.sqrt((z**2).mean()) < 3.5
+        assert (np.sign(mine["standardised"]) == np.sign(mine["q50"])).mean() > 0.9
+
+
+def test_same_seed_same_draws_and_a_saved_fit_comes_back(spec, made, fitted, tmp_path):
+    again = fit_dyad_panel(spec, made[0], seed=3, draws=20, tune=20, gate=LOOSE)
+    once_more = fit_dyad_panel(spec, made[0], seed=3, draws=20, tune=20, gate=LOOSE)
+    assert np.array_equal(again.posterior[c.COHESION], once_more.posterior[c.COHESION])
+    path = tmp_path / "fit.nc"
+    fitted.save(path)
+    with pytest.raises(FileExistsError, match="overwrite"):
+        fitted.save(path)
+    back = load_dyad_fit(path)
+    assert (back.spec, back.dyads, back.diagnostics) == (spec, fitted.dyads, fitted.diagnostics)
+    np.testing.assert_allclose(back.posterior[c.VAR_COEFFICIENT],
+                               fitted.posterior[c.VAR_COEFFICIENT], rtol=1e-6)
+    pd.testing.assert_frame_equal(population_effects(back).table, population_effects(fitted).table,
+                                  rtol=1e-3)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(SchemaError, match="no saved fit of a model over dyads"):
+        load_dyad_fit(path)
+
+
+def test_the_simulator_has_the_priors_moments(spec, made):
+    """Over 200 panels a mean is off by 4.5 standard errors about once in a hundred thousand."""
+    layout = made_up_panel(spec, made[0].indicators, members=3, dyads=2, years=4,
+                           rng=np.random.default_rng(0))
+    rng = np.random.default_rng(5)
+    drawn = [simulate_dyads(spec, layout, rng)[1] for _ in range(200)]
+    for name, mean, sd in ((c.VAR_COEFFICIENT, 0.0, 0.5), (n.VAR_MEMBER_LEVEL, 0.0, 1.0),
+                           (c.THREAT, 0.0, np.sqrt(2.0)), (c.VAR_INTERCEPT, 0.0, 3.0)):
+        first = np.array([truth[name].ravel()[0] for truth in drawn])
+        assert abs(first.mean() - mean) < 4.5 * sd / np.sqrt(200)
+        assert abs(first.std() / sd - 1.0) < 4.5 / np.sqrt(400)
+    with pytest.raises(ValueError, match="up to 3"):
+        made_up_panel(spec, made[0].indicators, members=3, dyads=4, years=4, rng=rng)
