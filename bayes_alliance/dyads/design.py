@@ -151,6 +151,7 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
               n.DIM_DYAD: list(panel.dyads.index), n.DIM_CLASS: list(spec.model.classes),
               c.DIM_PAIR: list(c.PATHS), c.DIM_COEFFICIENT: list(c.COEFFICIENTS),
               c.DIM_INDICATOR: list(indicators.index), n.DIM_UNIT_CELL: units,
+              n.DIM_LASTING: [indicators.index[one.indicator] for one in own],
               n.DIM_YEAR_CELL: years, "year": [str(y) for y in panel.years]}
     of = [np.array([position[label.split(":")[0]] for label in part], dtype=np.int64)
           for part in (units, years)]

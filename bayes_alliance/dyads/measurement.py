@@ -130,9 +130,7 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     own_sd = pt.zeros_like(noise)
     if design.own:
         which = np.array([one.indicator for one in design.own])
-        raw = pm.Normal(f"{n.VAR_OWN_ERROR_SD}_raw", shape=len(which))
-        size = pm.Deterministic(n.VAR_OWN_ERROR_SD, pt.exp(
-            pt.log(prior["own_error_sd.median"]) + prior["own_error_sd.sd"] * raw))
+        size = prior.log_normal_variable(n.VAR_OWN_ERROR_SD, dims=n.DIM_LASTING)
         own_sd = pt.set_subtensor(own_sd[which], size)
     cells = [pt.zeros((1,))]
     for name, dim, of in ((n.VAR_UNIT_DEVIATION, n.DIM_UNIT_CELL, design.unit_indicator),

@@ -6,32 +6,15 @@ Invariant: every name stands here once; those that both models share are in
 
 from typing import Final
 
-__all__ = [
-           "COHESION_STAGE",
-           "DIM_CLASS",
-           "DIM_DYAD",
-           "DIM_UNIT_CELL",
-           "DIM_YEAR_CELL",
-           "DRIVER_STAGE",
-           "FAMILIES",
-           "STAGES",
-           "VAR_CLASS_COEFFICIENT",
-           "VAR_COMMON_YEAR",
-           "VAR_DYAD_COEFFICIENT",
-           "VAR_DYAD_LEVEL",
-           "VAR_DYAD_LEVEL_SD",
-           "VAR_MEMBER_LEVEL",
-           "VAR_OWN_ERROR",
-           "VAR_OWN_ERROR_SD",
-           "VAR_SPREAD",
-           "VAR_UNIT_DEVIATION",
-           "VAR_UNIT_DEVIATION_SD",
-           "VAR_YEAR_EFFECT",
-           "VAR_YEAR_EFFECT_SD",
-]
+__all__ = ["COHESION_STAGE", "DIM_CLASS", "DIM_DYAD", "DIM_LASTING", "DIM_UNIT_CELL",
+           "DIM_YEAR_CELL", "DRIVER_STAGE", "FAMILIES", "STAGES", "VAR_CLASS_COEFFICIENT",
+           "VAR_COMMON_YEAR", "VAR_DYAD_COEFFICIENT", "VAR_DYAD_LEVEL", "VAR_DYAD_LEVEL_SD",
+           "VAR_MEMBER_LEVEL", "VAR_OWN_ERROR_SD", "VAR_SPREAD",
+           "VAR_UNIT_DEVIATION", "VAR_UNIT_DEVIATION_SD", "VAR_YEAR_EFFECT", "VAR_YEAR_EFFECT_SD"]
 
 DIM_DYAD: Final = "dyad"
 DIM_CLASS: Final = "dyad_class"
+DIM_LASTING: Final = "lasting_indicator"
 DIM_UNIT_CELL: Final = "indicator_unit"
 DIM_YEAR_CELL: Final = "indicator_year"
 
@@ -42,7 +25,6 @@ VAR_MEMBER_LEVEL: Final = "member_level"
 VAR_DYAD_LEVEL: Final = "dyad_level"
 VAR_DYAD_LEVEL_SD: Final = "dyad_level_sd"
 VAR_COMMON_YEAR: Final = "common_year"
-VAR_OWN_ERROR: Final = "own_error"
 VAR_OWN_ERROR_SD: Final = "own_error_sd"
 VAR_UNIT_DEVIATION: Final = "unit_deviation"
 VAR_UNIT_DEVIATION_SD: Final = "unit_deviation_sd"
