@@ -67,10 +67,11 @@ def test_every_row_finds_its_series_and_its_cells(panel, stage):
     assert len(rows) == len(data["y"])
     japan, pair = members.index("japan"), dyads.index("south_korea-japan")
     # Name, unit, series of the latent, series of the row.
-    own, both = 2 * len(members), 3 * len(members)
+    # Lasting errors of troops, visits and statements, then what both members share.
+    own, both = 2 * len(members), 5 * len(members)
     expected = {n.DRIVER_STAGE: [
-        ("us_visits", "japan", len(members) + japan, len(members) + japan),
         ("us_troops", "japan", len(members) + japan, own + japan),
+        ("us_visits", "japan", len(members) + japan, own + len(members) + japan),
         ("shared_disputes", "south_korea-japan", both + pair, both + pair)],
         n.COHESION_STAGE: [("dispute", "south_korea-japan", pair, pair),
                            ("un_same_votes", "south_korea-japan", pair, len(dyads) + pair)]}
