@@ -11,7 +11,12 @@ from typing import Annotated, Any, Final
 import pandas as pd
 import typer
 
-from bayes_alliance.cli.console import echo_wrapped, errors_to_status, is_terminal
+from bayes_alliance.cli.console import (
+    echo_wrapped,
+    errors_to_status,
+    is_terminal,
+    print_table,
+)
 from bayes_alliance.exceptions import DataError, Fault
 from bayes_alliance.spec import find_data_folder, read_model
 from bayes_alliance.starter import MODEL_FILE, write_starter
@@ -34,7 +39,12 @@ _NAME: Final = {"M": "months", "Q": "quarters", "Y": "years"}
 def validate(dataset: Folder) -> None:
     """Find every fault of a dataset."""
     with errors_to_status():
-        faults = check_dataset(find_data_folder(dataset))
+        folder = find_data_folder(dataset)
+        if _of_dyads(folder):
+            _read_dyads(folder)
+            typer.echo("no faults")
+            return
+        faults = check_dataset(folder)
         if faults:
             raise DataError(faults)
         typer.echo("no faults")
@@ -49,7 +59,14 @@ def show(dataset: Folder,
          ) -> None:
     """Print what a dataset holds, when, and what is missing; CSV where it is piped."""
     with errors_to_status():
-        tables = read_dataset(find_data_folder(dataset))
+        folder = find_data_folder(dataset)
+        if _of_dyads(folder):
+            if figure is not None or model:
+                raise ValueError(f"{dataset} holds many dyads by year: it has no figure, and a "
+                                 "model over dyads is not chosen here (allowed: neither)")
+            print_table(_dyad_coverage(_read_dyads(folder)))
+            return
+        tables = read_dataset(folder)
         table = coverage(tables)
         if is_terminal():
             for line in describe(tables, table):
@@ -79,6 +96,27 @@ def init(folder: Annotated[Path, typer.Argument(help="An empty folder, or a new 
         for line in (f"data validate {here}", f"model show {model}",
                      f"report {model} --out {here}/report"):
             typer.echo(f"  bayes-alliance {line}")
+
+
+def _of_dyads(folder: Path) -> bool:
+    """Say whether a folder holds many dyads by year instead of one by month."""
+    return (folder / "dyads.csv").is_file()
+
+
+def _read_dyads(folder: Path) -> dict[str, pd.DataFrame]:
+    from bayes_alliance.dyads.tables import read_tables
+
+    return read_tables(folder)
+
+
+def _dyad_coverage(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return one row an indicator: latent, level, rows, units, first and last year."""
+    rows = tables["observations"].groupby("indicator")
+    found = pd.DataFrame({"rows": rows.size(), "units": rows["unit"].nunique(),
+                          "first": rows["year"].min().astype(int),
+                          "last": rows["year"].max().astype(int)})
+    about = tables["indicators"].set_index("indicator")[["latent", "level"]]
+    return about.join(found, how="left").reset_index()
 
 
 def coverage(tables: Dataset) -> pd.DataFrame:

@@ -56,6 +56,8 @@ def show(file: Annotated[Path, typer.Argument(help="A saved fit of a model over 
         if dyad:
             table = dyad_effects(result, [dyad])
             print_table(table.drop(columns=["class", "region"]), dyad)
+            if not result.passed:
+                echo_wrapped("The fit failed the diagnostics gate: do not report it.")
             return
         found = population_effects(result)
         print_table(found.table, "coefficients")

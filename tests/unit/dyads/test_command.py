@@ -125,3 +125,27 @@ def test_what_cannot_be_is_one_error(run, tmp_path, root):
         assert found.exit_code == 2, (arguments, found.output)
         assert told in found.output.replace("\n", " "), (told, found.output)
     assert there.read_text() == "x"
+
+
+def test_the_dataset_is_validated_and_shown_by_the_same_commands(tmp_path, root):
+    runner = CliRunner()
+    folder = root / "data" / "quasi_alliances"
+    assert runner.invoke(app, ["data", "validate", "quasi_alliances"]).output == "no faults\n"
+    shown = runner.invoke(app, ["data", "show", str(folder)])
+    assert shown.exit_code == 0, shown.output
+    assert "dispute,cohesion,dyad,11480,252,1950,2014" in shown.output
+    wrong = runner.invoke(app, ["data", "show", str(folder), "--figure", str(tmp_path / "a.png")])
+    assert wrong.exit_code == 2
+    assert "many dyads by year" in wrong.output
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "dyads.csv").write_text("dyad\n")
+    broken = runner.invoke(app, ["data", "validate", str(kept)])
+    assert broken.exit_code == 2
+    assert "dyads.csv, header" in broken.output
+
+
+def test_one_pair_of_a_failed_fit_is_shown_with_a_warning(run, tmp_path):
+    path = tmp_path / "failed.nc"
+    made_up([0, 0, 0, 0], passed=False).save(path)
+    assert "do not report it" in run("show", path, "--dyad", "a-b").output
