@@ -1,6 +1,6 @@
 """Fit the flagship with seeds 1 to N and say which pass the gate, and why the others fail.
 
-    python benchmarks/seeds.py [--seeds 10] [--out reports/validation/seeds.csv]
+    python benchmarks/seeds.py [--seeds 20] [--out reports/validation/seeds.csv]
 
 Rows are written as they come; an interrupted run goes on with the seeds that are missing.
 """
@@ -17,7 +17,7 @@ from bayes_alliance.report.machine import write_text
 def main() -> None:
     """Run the seeds."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path("reports/validation/seeds.csv"))
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
