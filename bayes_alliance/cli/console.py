@@ -19,7 +19,8 @@ from bayes_alliance.exceptions import AllianceError, ConvergenceError
 if TYPE_CHECKING:
     from bayes_alliance.inference import Progress as SamplerProgress
 
-__all__ = ["Steps", "echo_wrapped", "errors_to_status", "is_terminal", "print_table", "steps"]
+__all__ = ["Steps", "check_target", "echo_wrapped", "errors_to_status", "is_terminal",
+           "print_table", "steps"]
 
 OUT = Console()
 ERROR = Console(stderr=True)
@@ -89,6 +90,14 @@ def _keep(error: ConvergenceError, folder: Path) -> None:
     path = folder / f"{'-'.join(parts)}.nc"
     fit.save(path, overwrite=True)
     ERROR.print(f"its draws are kept in {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise if a file cannot be written to a path: it is there already, or its folder is not."""
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; pass --overwrite to replace it")
+    if not path.resolve().parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.resolve().parent}")
 
 
 def is_terminal() -> bool:

@@ -19,7 +19,6 @@ from bayes_alliance.cli.console import (
 )
 from bayes_alliance.exceptions import DataError, Fault
 from bayes_alliance.spec import find_data_folder, read_model
-from bayes_alliance.starter import MODEL_FILE, write_starter
 from bayes_alliance.tables import Dataset, build_panel, check_dataset, read_dataset
 from bayes_alliance.tables.notation import parse_masks
 
@@ -88,6 +87,8 @@ def init(folder: Annotated[Path, typer.Argument(help="An empty folder, or a new 
          ) -> None:
     """Start a dataset and a model of your own pair, filled with made-up numbers."""
     with errors_to_status():
+        from bayes_alliance.starter import MODEL_FILE, write_starter
+
         for path in write_starter(folder, members, patron, start, end):
             typer.echo(str(path))
         here, model = shlex.quote(str(folder)), shlex.quote(str(folder / MODEL_FILE))

@@ -9,7 +9,13 @@ from typing import Annotated
 
 import typer
 
-from bayes_alliance.cli.console import echo_wrapped, errors_to_status, print_table, steps
+from bayes_alliance.cli.console import (
+    check_target,
+    echo_wrapped,
+    errors_to_status,
+    print_table,
+    steps,
+)
 
 __all__ = ["commands"]
 
@@ -29,10 +35,7 @@ def fit(model: Annotated[str, typer.Argument(
         overwrite: Annotated[bool, typer.Option(help="Replace the file.")] = False) -> None:
     """Fit a model over dyads and save the draws, also where they fail the gate."""
     with errors_to_status():
-        if out.exists() and not overwrite:
-            raise FileExistsError(f"{out} exists; pass --overwrite to replace it")
-        if not out.resolve().parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {out.resolve().parent}")
+        check_target(out, overwrite=overwrite)
         from bayes_alliance.dyads import fit_dyad_panel, load_dyad_model
 
         spec, panel = load_dyad_model(model)

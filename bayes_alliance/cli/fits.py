@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bayes_alliance.cli.console import errors_to_status, print_table, steps
+from bayes_alliance.cli.console import check_target, errors_to_status, print_table, steps
 
 __all__ = ["backtest_command", "compare_command", "fit_command", "forecast_command",
            "report_command", "robustness_command"]
@@ -41,10 +41,7 @@ def fit_command(model: Model,
                 ) -> None:
     """Fit a model and save the draws, also where they fail the diagnostics gate."""
     with errors_to_status():
-        if out.exists() and not overwrite:
-            raise FileExistsError(f"{out} exists; pass --overwrite to replace it")
-        if not out.resolve().parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {out.resolve().parent}")
+        check_target(out, overwrite=overwrite)
         from bayes_alliance.inference import fit_panel, load_model, require_passed
 
         spec, panel = load_model(model)

@@ -218,7 +218,6 @@ def fit_dyad_panel(spec: DyadModelSpec, panel: DyadPanel, *, hypothesis: str = "
     provenance = {
         "seed": seed, "spec_hash": hashlib.sha256(spec.model_dump_json().encode()).hexdigest(),
         "data_hash": panel.data_hash, "versions": package_versions(),
-        "interrupted": first.interrupted or second.interrupted,
         "created": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()}
     about = panel.dyads[["member_a", "member_b", "class", "region"]]
     return DyadFit(spec, about.to_dict("index"), hypothesis, second.posterior, first.posterior,
@@ -228,11 +227,10 @@ def fit_dyad_panel(spec: DyadModelSpec, panel: DyadPanel, *, hypothesis: str = "
 
 @dataclass(frozen=True)
 class StageFit:
-    """Draws of one stage, what the gate saw, and whether it was interrupted."""
+    """Draws of one stage, and what the gate saw."""
 
     posterior: xr.Dataset
     diagnostics: dict[str, Any]
-    interrupted: bool
 
 
 def fit_stage(spec: DyadModelSpec, design: DyadDesign, *, seed: int, draws: int | None = None,
@@ -261,7 +259,7 @@ def fit_stage(spec: DyadModelSpec, design: DyadDesign, *, seed: int, draws: int 
         **found.summary(), "passed": found.passed, "failures": list(found.failures),
         "steps": float(raw.sample_stats["n_steps"].mean()),
         "least_effective": dict(zip(least["quantity"], least["ess_bulk"].round(1).tolist(),
-                                    strict=True))}, raw.interrupted)
+                                    strict=True))})
 
 
 def paths_of(drivers: xr.Dataset, panel: DyadPanel) -> np.ndarray:

@@ -59,11 +59,6 @@ class DyadPanel:
     rows: pd.DataFrame
     data_hash: str
 
-    def without(self, held: np.ndarray) -> "DyadPanel":
-        """Return the panel without some rows; ``held`` is a mask of shape (row,)."""
-        return DyadPanel(self.members, self.dyads, self.years, self.indicators,
-                         self.rows[~held].reset_index(drop=True), self.data_hash)
-
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Read and check the tables of a dataset of dyads.

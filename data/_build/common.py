@@ -1,15 +1,19 @@
 """Helpers of the builder: columns, reading sources, months, writing."""
 
+import argparse
 import calendar
 import csv
 import datetime as dt
 import hashlib
 import io
 import os
-from collections.abc import Iterable
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 START = dt.date(2004, 1, 1)
 END = dt.date(2024, 12, 31)
 
@@ -74,3 +78,33 @@ def write_table(path: Path, columns: list[str], rows: list[dict]) -> None:
         writer.writeheader()
         writer.writerows(rows)
     os.replace(part, path)
+
+
+def run_builder(description: str, dataset: str, needed: Iterable[str],
+                build: Callable[[Path, Path], None]) -> int:
+    """Run the command line of a builder that writes one folder; return its exit status.
+
+    3 if source tables are missing; with ``--check``, 1 if the tables differ.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--sources", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--out", type=Path, default=ROOT / "data" / dataset)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    missing = Sources(options.sources).missing(needed)
+    for name in missing:
+        print(f"{options.sources} lacks {name}", file=sys.stderr)
+    if missing:
+        return 3
+    if not options.check:
+        build(options.sources, options.out)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / dataset
+        build(options.sources, fresh)
+        different = [path.name for path in sorted(fresh.iterdir())
+                     if not (options.out / path.name).is_file()
+                     or (options.out / path.name).read_bytes() != path.read_bytes()]
+    for name in different:
+        print(f"{name} differs from what the source tables give", file=sys.stderr)
+    return 1 if different else 0

@@ -7,19 +7,16 @@ Without the source tables it names what it lacks and changes nothing (exit statu
 tables differ). A value outside its source's span is an absent row, never a zero.
 """
 
-import argparse
 import gzip
 import hashlib
 import io
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import Sources, number, write_table
+from common import Sources, number, run_builder, write_table
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = {"quasi": "dyads/quasi_core_dyad_years.csv.gz",
          "allied": "dyads/allied_near_dyad_years.csv.gz"}
 COLUMNS = {
@@ -221,32 +218,6 @@ def build(folder: Path, out: Path) -> None:
         write_table(out / f"{name}.csv", COLUMNS[name], found)
 
 
-def main() -> int:
-    """Run the builder."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--sources", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "quasi_alliances")
-    parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
-    missing = Sources(options.sources).missing(FILES.values())
-    if missing:
-        print(f"{len(missing)} source tables are not under {options.sources}:", file=sys.stderr)
-        for name in missing:
-            print(f"  lacks {name}", file=sys.stderr)
-        return 3
-    if not options.check:
-        build(options.sources, options.out)
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder) / options.out.name
-        build(options.sources, fresh)
-        different = [name for name in COLUMNS if not (options.out / f"{name}.csv").is_file()
-                     or (fresh / f"{name}.csv").read_bytes()
-                     != (options.out / f"{name}.csv").read_bytes()]
-    for name in different:
-        print(f"{name}.csv differs from what the source tables give", file=sys.stderr)
-    return 1 if different else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_builder(__doc__.split("\n", maxsplit=1)[0], "quasi_alliances", FILES.values(),
+                       build))

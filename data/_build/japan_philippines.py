@@ -7,28 +7,25 @@ span has no row. Without the source table it names what it lacks and changes not
 3). With ``--check`` it compares byte by byte (exit status 1 if the tables differ).
 """
 
-import argparse
 import csv
 import datetime as dt
 import gzip
 import io
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 from codebook import COLUMNS as INDICATOR_COLUMNS
-from common import COLUMNS, Sources, number, write_table
+from common import COLUMNS, Sources, number, run_builder, write_table
+from dyads import ideal_point
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 TABLE = "dyads/quasi_core_dyad_years.csv.gz"
 JAPAN, PHILIPPINES = "740", "840"
 DYAD = "japan_philippines"
 YEARS = range(1990, 2020)
 SIDES = {"i": "japan", "j": "philippines"}
-# Two figures of one ideal point agree up to the rounding of the table.
-_ROUNDING = 0.01
 
 # Indicator, latent, member, family, link, unit, transform, shift, scale, orientation, shared item,
 # kind, default, wording, licence, source, note.
@@ -86,37 +83,11 @@ def read_years(sources: Sources) -> list[dict[str, str]]:
     return [row for row in csv.DictReader(io.StringIO(text)) if int(row["year"]) in YEARS]
 
 
-def distance_to_china(dyad: dict[str, str], peers: list[dict[str, str]]) -> dict[str, float]:
-    """Return both members' distance to China from the dyad's smaller and mean distance.
-
-    The table has no ideal point of China. Both distances place it at one of four points; the one
-    that also gives the distances of the other dyads of the year is China's.
-    """
-    own = {side: float(dyad[f"ip_{side}"]) for side in SIDES}
-    small, mean = float(dyad["t_ipdist_chn_min"]), float(dyad["t_ipdist_chn_mean"])
-    candidates = [own[side] + sign * size for side in SIDES for sign in (-1, 1)
-                  for size in (small, 2 * mean - small)]
-
-    def misfit(place: float) -> float:
-        total = 0.0
-        for peer in (dyad, *peers):
-            if not (peer["t_ipdist_chn_min"] and peer["ip_i"] and peer["ip_j"]):
-                continue
-            far = [abs(float(peer[f"ip_{side}"]) - place) for side in SIDES]
-            total = max(total, abs(min(far) - float(peer["t_ipdist_chn_min"])),
-                        abs(sum(far) / 2 - float(peer["t_ipdist_chn_mean"])))
-        return total
-
-    best = min(candidates, key=misfit)
-    if misfit(best) > _ROUNDING:
-        raise ValueError(f"{dyad['year']}: no place of China fits the distances of all dyads")
-    return {SIDES[side]: abs(own[side] - best) for side in SIDES}
-
-
-def figures(dyad: dict[str, str], peers: list[dict[str, str]]) -> Iterator[tuple]:
+def figures(dyad: dict[str, str], china: float) -> Iterator[tuple]:
     """Yield indicator, value, n and source of one year; nothing where the table is empty."""
     if dyad["t_ipdist_chn_min"]:
-        for name, distance in distance_to_china(dyad, peers).items():
+        for side, name in SIDES.items():
+            distance = abs(float(dyad[f"ip_{side}"]) - china)
             yield f"un_distance_china_{name}", f"{distance:.3f}", "", "un_ideal_points"
     for side, name in SIDES.items():
         if dyad[f"u_ipdist_{side}"]:
@@ -144,14 +115,15 @@ def build(folder: Path, out: Path) -> None:
     sources = Sources(folder)
     years = read_years(sources)
     sources.text(TABLE, "latin-1")
+    china = ideal_point(pd.DataFrame(years).replace("", None).apply(
+        pd.to_numeric, errors="coerce"), "chn")
     observations = []
     for dyad in (row for row in years if (row["i"], row["j"]) == (JAPAN, PHILIPPINES)):
         year = int(dyad["year"])
-        peers = [row for row in years if row["year"] == dyad["year"]]
         observations += [
             {"indicator": name, "start": dt.date(year, 1, 1), "end": dt.date(year, 12, 31),
              "value": value, "n": size, "wave": "", "source": source, "note": ""}
-            for name, value, size, source in figures(dyad, peers)]
+            for name, value, size, source in figures(dyad, china[year])]
     tables = {
         "observations": sorted(observations, key=lambda row: (row["indicator"], row["start"])),
         "indicators": [_indicator(row) for row in INDICATORS],
@@ -176,31 +148,5 @@ def _indicator(row: tuple[str, ...]) -> dict[str, str]:
             "season": "no", "covariates": "", "mode": "records", "mode_changes": "", "masks": ""}
 
 
-def main() -> int:
-    """Run the builder."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--sources", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / DYAD)
-    parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
-    missing = Sources(options.sources).missing([TABLE])
-    for name in missing:
-        print(f"{options.sources} lacks {name}", file=sys.stderr)
-    if missing:
-        return 3
-    if not options.check:
-        build(options.sources, options.out)
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder) / DYAD
-        build(options.sources, fresh)
-        different = [path.name for path in sorted(fresh.iterdir())
-                     if not (options.out / path.name).is_file()
-                     or (options.out / path.name).read_bytes() != path.read_bytes()]
-    for name in different:
-        print(f"{name} differs from what the source table gives", file=sys.stderr)
-    return 1 if different else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_builder(__doc__.split("\n", maxsplit=1)[0], DYAD, [TABLE], build))
