@@ -20,6 +20,7 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import special
 
 from bayes_alliance import constants as c
 from bayes_alliance.inference import Fit
@@ -31,6 +32,11 @@ __all__ = ["Sensitivity", "power_scaling"]
 
 # What ArviZ takes for a sensitivity worth a look.
 THRESHOLD: Final = 0.05
+# The power is moved by this much either way. Where the weights leave less than this share of the
+# draws effective, no sensitivity is told: the log density then varies so much that the draws
+# say nothing of another power.
+_STEP: Final = 0.01
+_EFFECTIVE: Final = 0.5
 # Draws that are used; more are thinned.
 _MOST: Final = 1200
 # Variables of each group, and the prior of each.
@@ -62,7 +68,8 @@ class Sensitivity:
     table : pandas.DataFrame
         ``part`` (``prior`` or ``likelihood``), ``group`` (a group of priors, an indicator, or
         ``all``), ``quantity``, ``sensitivity`` (change of the distribution for a doubling of the
-        power, as a distance), ``flag`` (above 0.05).
+        power, as a distance; missing where the draws cannot tell), ``flag`` (above 0.05),
+        ``effective`` (share of the draws that the weights leave effective).
     data : xarray.Dataset
         The quantities' draws.
     sentence : str
@@ -100,13 +107,25 @@ def power_scaling(fit: Fit, quantities: xr.Dataset | None = None) -> Sensitivity
     records = []
     for part, logs in parts.items():
         for group in ("all", *map(str, logs.data_vars)):
-            found = az.psense(tree, group=part,
+            found = az.psense(tree, group=part, alphas=(1 - _STEP, 1 + _STEP),
                               group_var_names=None if group == "all" else [group])
-            records += [{"part": part, "group": group, "quantity": label, "sensitivity": value}
+            share = _effective(logs if group == "all" else logs[[group]])
+            records += [{"part": part, "group": group, "quantity": label, "effective": share,
+                         "sensitivity": value if share >= _EFFECTIVE else np.nan}
                         for label, value in _cells(found)]
     table = pd.DataFrame(records)
     table["flag"] = table["sensitivity"] > THRESHOLD
     return Sensitivity(table, judged, _sentence(table))
+
+
+def _effective(logs: xr.Dataset) -> float:
+    """Return the share of draws that a power moved either way leaves effective, the smaller."""
+    total = sum(array.to_numpy() for array in logs.data_vars.values())
+    shares = []
+    for power in (-_STEP, _STEP):
+        weight = special.softmax(power * np.ravel(total))
+        shares.append(1.0 / float(np.sum(weight**2)) / weight.size)
+    return min(shares)
 
 
 def _log_priors(fit: Fit) -> xr.Dataset:
@@ -165,6 +184,9 @@ def _sentence(table: pd.DataFrame) -> str:
     for part, noun in (("prior", "groups of priors"), ("likelihood", "indicators")):
         alone = table[(table["part"] == part) & (table["group"] != "all")]
         flagged = alone[alone["flag"]]
+        dark = alone.loc[alone["sensitivity"].isna(), "group"].unique()
+        if len(dark):
+            told.append(f"of {', '.join(dark)} the draws cannot tell")
         if flagged.empty:
             told.append(f"of {alone['group'].nunique()} {noun} none moves one by more than "
                         f"{THRESHOLD:g}")

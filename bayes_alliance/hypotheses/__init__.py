@@ -1,5 +1,6 @@
 """Episodes, contributions, evidence, verdicts."""
 
+from bayes_alliance.hypotheses.cut import Cut, cut_drivers
 from bayes_alliance.hypotheses.episodes import Episodes, compare_episodes
 from bayes_alliance.hypotheses.evidence import (
     Evidence,
@@ -9,6 +10,7 @@ from bayes_alliance.hypotheses.evidence import (
     whole_period,
 )
 from bayes_alliance.hypotheses.paths import components
+from bayes_alliance.hypotheses.periods import Periods, effects_by_administration
 from bayes_alliance.hypotheses.robustness import Robustness, agreeing, robustness
 from bayes_alliance.hypotheses.savage_dickey import log_density_at_zero
 from bayes_alliance.hypotheses.size import EffectSizes, effect_sizes
@@ -18,9 +20,11 @@ from bayes_alliance.hypotheses.verdicts import Verdicts, judge, readings
 from bayes_alliance.hypotheses.windows import fit_until
 
 __all__ = [
+    "Cut",
     "EffectSizes",
     "Episodes",
     "Evidence",
+    "Periods",
     "Robustness",
     "Stones",
     "Swings",
@@ -29,7 +33,9 @@ __all__ = [
     "agreeing",
     "compare_episodes",
     "components",
+    "cut_drivers",
     "effect_sizes",
+    "effects_by_administration",
     "fit_until",
     "judge",
     "leave_episode_out",

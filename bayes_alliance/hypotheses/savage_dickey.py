@@ -17,14 +17,9 @@ import numpy as np
 from scipy import stats
 from scipy.special import logsumexp
 
-from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
-from bayes_alliance.hypotheses.paths import (
-    cohesion_trend,
-    long_run_parts,
-    persistence,
-    regressors,
-)
+from bayes_alliance.hypotheses.paths import regressors
+from bayes_alliance.hypotheses.regression import Conditional, condition, inputs_of, response_of
 from bayes_alliance.inference import Fit
 from bayes_alliance.spec import ModelSpec
 
@@ -34,57 +29,16 @@ __all__ = ["ZERO", "full_conditional", "log_density_at_zero", "log_prior_at_zero
 ZERO = {"HX": (0, 1, 2, 3), "H1": (2, 3), "H2": (0, 1), "H12": ()}
 
 
-def full_conditional(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
-    """Return the normal full conditional of the four coefficients.
+def full_conditional(fit: Fit) -> Conditional:
+    """Return the normal full conditional of the four coefficients, in each draw.
 
-    Returns
-    -------
-    mean : numpy.ndarray, shape (chain, draw, 4)
-    precision : numpy.ndarray, shape (chain, draw, 4, 4)
-
-    Notes
-    -----
     With Student-t innovations the conditional is normal given the mixture weights, which are
     drawn from their own conditional given the innovations of the draw.
     """
-    phi, shock_sd = (part[..., None] for part in persistence(fit))
-    cohesion = fit.posterior[c.COHESION].transpose("chain", "draw", c.DIM_TIME).to_numpy()
-    parts = long_run_parts(fit)
-    rest = parts[c.COMPONENT_DISPUTES] + parts[c.COMPONENT_GOVERNMENTS]
-    design = regressors(fit)
-    target = cohesion.astype(float)
-    coefficient = fit.posterior[c.VAR_COEFFICIENT].to_numpy().astype(float)
-    rate = 1.0 - phi if fit.spec.model.response == "adjustment" else None
-    first = target[..., :1] - rest[..., :1]
-    if rate is not None:
-        later = target[..., 1:] - phi * target[..., :-1] - rate * rest[..., 1:]
-        inputs = rate[..., None, :] * design[..., 1:]
-    else:
-        errors = target - rest - cohesion_trend(fit)
-        later = errors[..., 1:] - phi * errors[..., :-1]
-        inputs = design[..., 1:] - phi[..., None, :] * design[..., :-1]
-    outcome = np.concatenate([first, later], axis=-1)
-    matrix = np.concatenate([design[..., :1], inputs], axis=-1)
-    variance = np.concatenate([np.ones_like(first),
-                               np.broadcast_to(shock_sd**2, later.shape)], axis=-1)
-    if fit.spec.model.innovations == "student_t":
-        fitted = np.einsum("xyk,xykt->xyt", coefficient, matrix)
-        variance = variance * _mixture_weights(fit, (outcome - fitted) / np.sqrt(variance))
-    prior = fit.spec.priors.coefficient
-    weighted = matrix / variance[..., None, :]
-    precision = np.einsum("xyat,xybt->xyab", weighted, matrix) + np.eye(4) / prior.sd**2
-    linear = np.einsum("xyat,xyt->xya", weighted, outcome) + prior.mu / prior.sd**2
-    mean = np.linalg.solve(precision, linear[..., None])[..., 0]
-    return mean, precision
-
-
-def _mixture_weights(fit: Fit, shock: np.ndarray) -> np.ndarray:
-    """Draw each innovation's variance factor from its conditional, shape of ``shock``."""
-    df = fit.spec.priors.student_t_innovation_df
-    rng = np.random.default_rng([int(fit.provenance["seed"]), 71])
-    # shock = sqrt(w) normal with w ~ inverse-gamma(df/2, (df-2)/2), which has mean one.
-    rate = (df - 2.0) / 2.0 + shock**2 / 2.0
-    return np.asarray(rate / rng.gamma((df + 1.0) / 2.0, 1.0, size=shock.shape))
+    seen, prior = response_of(fit), fit.spec.priors.coefficient
+    inputs = inputs_of(regressors(fit), seen.persistence, fit.spec.model.response)
+    return condition(inputs, seen.outcome, seen.variance, np.full(4, prior.mu),
+                     np.full(4, prior.sd))
 
 
 def log_density_at_zero(fit: Fit, which: Sequence[int]) -> tuple[float, float]:
@@ -111,11 +65,10 @@ def log_density_at_zero(fit: Fit, which: Sequence[int]) -> tuple[float, float]:
         raise NotFittedError(f"the ratio needs a fit under H12, got {fit.hypothesis}")
     if not len(which):
         return 0.0, 0.0
-    mean, precision = full_conditional(fit)
-    covariance = np.linalg.inv(precision)
+    given = full_conditional(fit)
     index = np.asarray(which)
-    part = covariance[..., index[:, None], index]
-    at = mean[..., index]
+    part = given.covariance[..., index[:, None], index]
+    at = given.mean[..., index]
     distance = np.einsum("xya,xya->xy", at, np.linalg.solve(part, at[..., None])[..., 0])
     log_determinant = np.linalg.slogdet(2.0 * np.pi * part)[1]
     log_density = -0.5 * (distance + log_determinant)

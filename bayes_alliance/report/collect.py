@@ -16,13 +16,17 @@ from bayes_alliance.checks import (
     CheckResult,
     main_parameters,
     posterior_predictive,
+    power_scaling,
     prior_predictive,
 )
+from bayes_alliance.checks.sensitivity import Sensitivity
 from bayes_alliance.forecast import AS_NOW, combine_forecasts, forecast
 from bayes_alliance.hypotheses import (
     agreeing,
     compare_episodes,
+    cut_drivers,
     effect_sizes,
+    effects_by_administration,
     judge,
     leave_episode_out,
     leave_future_out,
@@ -31,10 +35,12 @@ from bayes_alliance.hypotheses import (
     together,
     whole_period,
 )
+from bayes_alliance.hypotheses.cut import Cut
+from bayes_alliance.hypotheses.periods import Periods
 from bayes_alliance.hypotheses.windows import ENDS
 from bayes_alliance.inference import FULL_GATE, LEAVE_OUT_GATE, Fit, Gate
 from bayes_alliance.report.beside import Beside
-from bayes_alliance.report.inputs import CheckSummary, FitSummary, ReportInputs
+from bayes_alliance.report.inputs import CheckSummary, Finding, FitSummary, ReportInputs
 
 __all__ = ["collect", "monthly_bands", "monthly_gaps"]
 
@@ -106,7 +112,13 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         sources=sources if sources is not None else pd.DataFrame(),
         grid=beside.grid if beside.grid is not None else pd.DataFrame(),
         backtest=beside.backtest,
-        sizes=effect_sizes(full).table, swings=rank_swings(full).table)
+        sizes=effect_sizes(full).table, swings=rank_swings(full).table,
+        periods=_finding(effects_by_administration(full)),
+        cut=_finding(cut_drivers(full, reference)), sensitivity=_finding(power_scaling(full)))
+
+
+def _finding(result: Cut | Periods | Sensitivity) -> Finding:
+    return Finding(result.table, result.sentence)
 
 
 def _check(result: CheckResult) -> CheckSummary:

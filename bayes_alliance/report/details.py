@@ -15,7 +15,7 @@ from bayes_alliance.report.inputs import ReportInputs
 from bayes_alliance.spec import prior_table
 
 __all__ = ["contributions", "counterfactuals", "directions", "events", "evidence",
-           "future_evidence", "indicators", "masks", "prior_check", "priors", "robustness",
+           "future_evidence", "indicators", "masks", "prior_check", "priors",
            "sizes", "sources", "swings", "verdicts", "whole_evidence", "worst"]
 
 Rows = list[dict[str, Any]]
@@ -137,23 +137,6 @@ def swings(inputs: ReportInputs) -> Rows:
                                           wording.percent(row.q95, unit=False)),
              "tenth": wording.probability(row.top_tenth)}
             for row in inputs.swings.itertuples()]
-
-
-def robustness(inputs: ReportInputs) -> Rows:
-    """Return how often each verdict comes out over the grid, and which specifications differ."""
-    if inputs.grid.empty:
-        return []
-    rows = []
-    for (episode, hypothesis), part in inputs.grid.groupby(["episode", "hypothesis"], sort=False):
-        own = str(part["verdict"].iloc[0])
-        apart = part[part["verdict"] != own]
-        counts = part["verdict"].value_counts()
-        rows.append({"episode": episode, "hypothesis": hypothesis,
-                     **{name: int(counts.get(name, 0))
-                        for name in ("supported", "inconclusive", "contradicted")},
-                     "apart": "; ".join(f"{row.specification} ({row.verdict})"
-                                        for row in apart.itertuples()) or "none"})
-    return rows
 
 
 def _without_h0(inputs: ReportInputs, unit: str) -> Rows:

@@ -15,7 +15,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["CheckSummary", "FitSummary", "ReportInputs"]
+__all__ = ["CheckSummary", "Finding", "FitSummary", "ReportInputs"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,19 @@ class BacktestTables(NamedTuple):
     paths: pd.DataFrame
 
 
+class Finding(NamedTuple):
+    """A result's table with its sentence.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+    sentence : str
+    """
+
+    table: pd.DataFrame
+    sentence: str
+
+
 @dataclass(frozen=True)
 class ReportInputs:
     """Results of the main job.
@@ -144,6 +157,10 @@ class ReportInputs:
     sizes, swings : pandas.DataFrame
         Tables of :func:`bayes_alliance.hypotheses.effect_sizes` and of
         :func:`bayes_alliance.hypotheses.rank_swings`; empty where they were not computed.
+    periods, cut, sensitivity : Finding, optional
+        Of :func:`bayes_alliance.hypotheses.effects_by_administration`,
+        :func:`bayes_alliance.hypotheses.cut_drivers` and
+        :func:`bayes_alliance.checks.power_scaling`; None where they were not computed.
     """
 
     spec: ModelSpec
@@ -171,6 +188,9 @@ class ReportInputs:
     backtest: BacktestTables | None = None
     sizes: pd.DataFrame = field(default_factory=pd.DataFrame)
     swings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    periods: Finding | None = None
+    cut: Finding | None = None
+    sensitivity: Finding | None = None
 
     def __post_init__(self) -> None:
         if not self.fits:

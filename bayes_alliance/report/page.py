@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bayes_alliance import constants as c
 from bayes_alliance.plotting.style import country
-from bayes_alliance.report import details, forecasts, summary, wording
+from bayes_alliance.report import details, forecasts, leanings, summary, wording
 from bayes_alliance.report.backtests import backtest_section
 from bayes_alliance.report.figures import pictures
 from bayes_alliance.report.inputs import ReportInputs
@@ -55,7 +55,8 @@ def render(results: ReportInputs) -> str:
               "sentences": summary.sentences(results),
               "ally": summary.ally(results), "caveat": summary.caveat(results),
               "observations": summary.observations_in_windows(results)}
-    tables = {name: getattr(details, name)(results) for name in details.__all__}
+    tables = {name: getattr(module, name)(results) for module in (details, leanings)
+              for name in module.__all__}
     return environment.get_template("page.html.j2").render(
         spec=results.spec, panel=results.panel, screen=screen, tables=tables,
         figures=pictures(results), fits=results.fits, full=results.full,
@@ -63,6 +64,8 @@ def render(results: ReportInputs) -> str:
         ahead={name: getattr(forecasts, name)(results) for name in forecasts.__all__},
         provenance=results.provenance,
         forecast_sentence=results.forecast_sentence,
+        findings={name: getattr(results, name) for name in ("cut", "periods", "sensitivity")},
+        coefficients=c.COEFFICIENTS,
         last_month=str(results.panel.time[-1]), checks=(results.prior_check,
                                                         results.posterior_check),
         grid_size=_specifications(results), grid_apart=_specifications(results, converged=False),

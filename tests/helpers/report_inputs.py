@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
-from bayes_alliance.report.inputs import CheckSummary, FitSummary, ReportInputs
+from bayes_alliance.report.inputs import CheckSummary, Finding, FitSummary, ReportInputs
 from bayes_alliance.spec import read_model
 from bayes_alliance.tables import Panel
 
@@ -36,10 +36,38 @@ def make_inputs(seed=0):
         parameters=make_parameters(coefficients, rng), forecast=make_forecast(spec, panel, rng),
         forecast_sentence="2026-12, as now: cohesion is lower with probability 0.41.",
         posterior_check=make_posterior_check(panel, rng), prior_check=make_prior_check(panel),
-        fits=make_fits(spec, rng), sources=make_sources(),
+        fits=make_fits(spec, rng), sources=make_sources(), periods=make_periods(),
+        cut=make_cut(), sensitivity=make_sensitivity(),
         provenance={"seed": 1, "spec_hash": "0a" * 32, "data_hash": "1b" * 32,
                     "created": "2000-01-01T00:00:00+00:00",
                     "versions": {"python": "3.0", "bayes_alliance": "0.0", "pymc": "0.1"}})
+
+
+def make_periods():
+    """Return coefficients by administration, and their sentence."""
+    rows = [{"administration": name, "months": 60 + k, "coefficient": coefficient,
+             "mean": 0.11 * (k + 1), "sd": 0.47, "positive": 0.6, "difference": 0.1 - 0.05 * k,
+             "difference_sd": 0.3, "higher": 0.63 - 0.1 * k}
+            for k, name in enumerate(("elder", "middle")) for coefficient in c.COEFFICIENTS]
+    return Finding(pd.DataFrame(rows), "Made-up coefficients of their own: -0.25 nats.")
+
+
+def make_cut():
+    """Return coefficients with the drivers cut, one of them shifted."""
+    table = pd.DataFrame({
+        "coefficient": c.COEFFICIENTS, "mean": 0.2, "sd": 0.4, "positive": 0.7,
+        "cut_mean": [0.5, 0.2, 0.2, 0.2], "cut_sd": 0.41, "cut_positive": 0.8,
+        "shift": [0.75, 0.0, 0.0, 0.0], "shift_error": 0.06, "flag": ["shifted", "", "", ""]})
+    return Finding(table, "Made-up: beta_threat moves by more than 0.5 posterior sds.")
+
+
+def make_sensitivity():
+    """Return sensitivities of two quantities, one above the threshold."""
+    table = pd.DataFrame({
+        "part": ["prior", "prior", "likelihood"], "group": ["paths", "noise", "survey_rok"],
+        "quantity": "made_up_coefficient", "sensitivity": [0.12, 0.01, 0.34],
+        "flag": [True, False, True]})
+    return Finding(table, "Of 1 quantities: made up.")
 
 
 @cache

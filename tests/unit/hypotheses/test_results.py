@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import multivariate_normal
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
@@ -13,7 +14,7 @@ from bayes_alliance.hypotheses import (
     leave_episode_out,
     log_density_at_zero,
     readings,
-    savage_dickey,
+    regression,
 )
 from bayes_alliance.hypotheses.paths import cohesion_trend, persistence, regressors
 from bayes_alliance.hypotheses.savage_dickey import full_conditional
@@ -129,9 +130,10 @@ OPTIONS = [("adjustment", "ar1"), ("level", "ar1"), ("level", "random_walk"),
 def test_the_full_conditional_is_the_one_of_a_gaussian_regression(full, monkeypatch, response,
                                                                   dynamics, innovations):
     fit = with_options(full, response, innovations, dynamics)
-    mean, precision = full_conditional(fit)
+    given = full_conditional(fit)
+    mean, covariance = given.mean, given.covariance
     assert mean.shape == (*full.posterior[c.COHESION].shape[:2], 4)
-    assert (np.linalg.eigvalsh(precision) > 0).all()
+    assert (np.linalg.eigvalsh(covariance) > 0).all()
     # With Student-t shocks the regression is Gaussian given the variance factor of each.
     months, asked = len(full.panel.time), []
     factor = np.random.default_rng(2).uniform(0.2, 5.0, size=months)
@@ -141,8 +143,9 @@ def test_the_full_conditional_is_the_one_of_a_gaussian_regression(full, monkeypa
         return np.broadcast_to(factor, shock.shape)
 
     if innovations == "student_t":
-        monkeypatch.setattr(savage_dickey, "_mixture_weights", weights)
-        drawn, (mean, precision) = mean, full_conditional(fit)
+        monkeypatch.setattr(regression, "_mixture_weights", weights)
+        drawn, given = mean, full_conditional(fit)
+        mean, covariance = given.mean, given.covariance
         assert not np.allclose(drawn, mean)
     else:
         factor = np.ones(months)
@@ -181,7 +184,13 @@ def test_the_full_conditional_is_the_one_of_a_gaussian_regression(full, monkeypa
     target = np.concatenate([outcome, np.zeros(4)])
     assert mean[0, 0] == pytest.approx(np.linalg.lstsq(matrix, target, rcond=None)[0],
                                        rel=1e-6, abs=1e-8)
-    assert precision[0, 0] == pytest.approx(matrix.T @ matrix, rel=1e-9)
+    assert np.linalg.inv(covariance[0, 0]) == pytest.approx(matrix.T @ matrix, rel=1e-9)
+    # Gain over zero coefficients: the two marginal densities of the outcome written out.
+    noise = np.diag(np.ones(len(outcome)))
+    prior = full.spec.priors.coefficient.sd**2 * rows @ rows.T
+    gain = (multivariate_normal(cov=noise + prior).logpdf(outcome)
+            - multivariate_normal(cov=noise).logpdf(outcome))
+    assert given.log_gain[0, 0] == pytest.approx(gain, abs=1e-6)
 
 
 def test_savage_dickey_is_exact_where_the_posterior_is_known(full):
@@ -192,13 +201,12 @@ def test_savage_dickey_is_exact_where_the_posterior_is_known(full):
         fixed = np.broadcast_to(array.to_numpy()[:1, :1], array.shape)
         posterior[name] = (array.dims, fixed.copy())
     fit = replace(full, posterior=posterior)
-    mean, precision = full_conditional(fit)
-    covariance = np.linalg.inv(precision[0, 0])
-    from scipy.stats import multivariate_normal as mvn
+    given = full_conditional(fit)
+    mean, covariance = given.mean, given.covariance[0, 0]
 
     for which in ((0, 1, 2, 3), (0, 1), (2, 3)):
         index = list(which)
-        law = mvn(mean[0, 0][index], covariance[np.ix_(index, index)])
+        law = multivariate_normal(mean[0, 0][index], covariance[np.ix_(index, index)])
         exact = law.logpdf(np.zeros(len(index)))
         value, error = log_density_at_zero(fit, which)
         assert value == pytest.approx(exact, abs=0.01)

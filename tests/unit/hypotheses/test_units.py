@@ -25,8 +25,8 @@ def certain(fit):
 def test_the_bayes_factor_of_a_known_regression_is_exact(full):
     """With all states known it is the ratio of two normal marginal densities."""
     fit = certain(full)
-    mean, precision = (part[0, 0] for part in full_conditional(fit))
-    covariance = np.linalg.inv(precision)
+    given = full_conditional(fit)
+    mean, covariance = given.mean[0, 0], given.covariance[0, 0]
     table = whole_period(fit).table.set_index("hypothesis")
     assert set(table["unit"]) == {"whole_period"}
     prior = full.spec.priors.coefficient

@@ -163,6 +163,20 @@ def test_a_monte_carlo_error_that_rounds_away_is_not_zero(inputs):
     assert rows[0]["lines"][0]["error"] == "<0.01"
 
 
+def test_what_the_results_lean_on_is_shown_with_the_largest_first(inputs, no_figures):
+    page = render(inputs)
+    assert "Made-up coefficients of their own: −0.25 nats." in page
+    assert "+0.11 ± 0.47 (0.63)" in page
+    assert "+0.75 ± 0.06" in page
+    assert "shifted" in page
+    assert page.index("indicator survey_rok") < page.index("priors of paths")
+    assert "priors of noise" not in page
+    without = render(replace(inputs, periods=None, cut=None, sensitivity=None))
+    for heading in ("every administration?", "Without feedback", "What the results lean on"):
+        assert heading in page
+        assert heading not in without
+
+
 def test_differences_are_told_in_nats_and_in_decibans(inputs, no_figures):
     evidence = inputs.evidence.copy()
     evidence.loc[evidence["hypothesis"] == "H1", "difference"] = 2.302585

@@ -1,0 +1,83 @@
+"""Tables of what the results lean on: specifications, the feedback of cohesion, priors, periods.
+
+Invariant: a cell is text, as in :mod:`bayes_alliance.report.details`.
+"""
+
+from typing import Any
+
+from bayes_alliance import constants as c
+from bayes_alliance.report import wording
+from bayes_alliance.report.inputs import ReportInputs
+
+__all__ = ["cut", "periods", "robustness", "sensitivity"]
+
+Rows = list[dict[str, Any]]
+
+
+def robustness(inputs: ReportInputs) -> Rows:
+    """Return how often each verdict comes out over the grid, and which specifications differ."""
+    if inputs.grid.empty:
+        return []
+    rows = []
+    for (episode, hypothesis), part in inputs.grid.groupby(["episode", "hypothesis"], sort=False):
+        own = str(part["verdict"].iloc[0])
+        apart = part[part["verdict"] != own]
+        counts = part["verdict"].value_counts()
+        rows.append({"episode": episode, "hypothesis": hypothesis,
+                     **{name: int(counts.get(name, 0))
+                        for name in ("supported", "inconclusive", "contradicted")},
+                     "apart": "; ".join(f"{row.specification} ({row.verdict})"
+                                        for row in apart.itertuples()) or "none"})
+    return rows
+
+
+def cut(inputs: ReportInputs) -> Rows:
+    """Return the coefficients with and without what cohesion says of the drivers."""
+    if inputs.cut is None:
+        return []
+    return [{"coefficient": row.coefficient, "flag": row.flag,
+             "full": _spread(row.mean, row.sd), "cut": _spread(row.cut_mean, row.cut_sd),
+             "shift": f"{wording.number(row.shift, signed=True)} ± "
+                      f"{wording.number(row.shift_error)}"}
+            for row in inputs.cut.table.itertuples()]
+
+
+def periods(inputs: ReportInputs) -> Rows:
+    """Return each administration's coefficients: mean, sd, and where they lie."""
+    if inputs.periods is None:
+        return []
+    rows: Rows = []
+    for (name, months), part in inputs.periods.table.groupby(["administration", "months"],
+                                                             sort=False):
+        by = part.set_index("coefficient")
+        rows.append({"administration": name, "months": months, "cells": [
+            {"value": _spread(by.at[label, "mean"], by.at[label, "sd"]),
+             "higher": wording.probability(by.at[label, "higher"])}
+            for label in c.COEFFICIENTS]})
+    return rows
+
+
+def sensitivity(inputs: ReportInputs) -> Rows:
+    """Return what moves a quantity by more than the threshold, most first; then what is not told."""
+    if inputs.sensitivity is None:
+        return []
+    table = inputs.sensitivity.table
+    flagged = table[table["flag"] & (table["group"] != "all")]
+    words = {"prior": "priors of", "likelihood": "indicator"}
+    rows = []
+    for (part, group), mine in flagged.groupby(["part", "group"], sort=False):
+        ordered = mine.sort_values("sensitivity", ascending=False)
+        rows.append({"group": f"{words[str(part)]} {group}",
+                     "largest": float(ordered["sensitivity"].iloc[0]),
+                     "quantities": "; ".join(
+                         f"{row.quantity} {wording.number(row.sensitivity)}"
+                         for row in ordered.itertuples())})
+    dark = table[table["sensitivity"].isna() & (table["group"] != "all")]
+    rows += [{"group": f"{words[str(part)]} {group}", "largest": -1.0,
+              "quantities": "cannot be told from these draws"}
+             for part, group in dict.fromkeys(zip(dark["part"], dark["group"], strict=True))]
+    return sorted(rows, key=lambda row: -row["largest"])
+
+
+def _spread(mean: float, sd: float) -> str:
+    return f"{wording.number(mean, signed=True)} ± {wording.number(sd)}"
