@@ -149,7 +149,9 @@ def forecast_command(model: Model, out: Out,
 
 
 def backtest_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
-                     first: Annotated[str, typer.Option(help="First origin, YYYY-MM.")] = "2012-01",
+                     first: Annotated[str | None, typer.Option(
+                         help="First origin, YYYY-MM; by default eight years into the panel, or "
+                              "a third into a short one.")] = None,
                      step: Annotated[int, typer.Option(
                          min=1, help="Months between origins.")] = 3,
                      lag: Annotated[int, typer.Option(

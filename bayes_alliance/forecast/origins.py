@@ -36,7 +36,8 @@ __all__ = ["HORIZONS", "POINTS", "Origin", "backtest_scores", "forecast_from", "
 
 # Leads are put together up to each of these, in months.
 HORIZONS: Final = (1, 3, 6, 12, 24)
-FIRST_ORIGIN: Final = "2012-01"
+# Months of a panel before its first origin, where none is named; a third of a shorter one.
+HISTORY: Final = 96
 # Columns of the points that a predictive distribution is kept as.
 POINTS: Final = tuple(f"point{k:02d}" for k in range(QUANTILES))
 _RULES: Final = "rules"
@@ -57,7 +58,7 @@ class Origin(NamedTuple):
     chains: int = 2
 
 
-def backtest_scores(model: str | Path, *, hypotheses: Sequence[str], first: str = FIRST_ORIGIN,
+def backtest_scores(model: str | Path, *, hypotheses: Sequence[str], first: str | None = None,
                     step: int = 3, lag: int = 0, seed: int = 1,
                     folder: str | Path | None = None, workers: int | None = None,
                     cluster: str | None = None,
@@ -70,8 +71,9 @@ def backtest_scores(model: str | Path, *, hypotheses: Sequence[str], first: str 
         Name of a shipped model, or path of a model file.
     hypotheses : sequence of str
         Which forecast.
-    first : str
-        First origin, ``YYYY-MM``.
+    first : str, optional
+        First origin, ``YYYY-MM``; eight years after the panel's first month if not given, or a
+        third into a panel of under twelve years.
     step : int
         Months between origins.
     lag : int
@@ -109,7 +111,8 @@ def backtest_scores(model: str | Path, *, hypotheses: Sequence[str], first: str 
     return found.assign(horizon=horizon_of(found["lead"].to_numpy()))
 
 
-def origins(panel: Panel, first: str = FIRST_ORIGIN, step: int = 3, lag: int = 0) -> list[str]:
+def origins(panel: Panel, first: str | None = None, step: int = 3,
+            lag: int = 0) -> list[str]:
     """Return the months from which forecasts are made.
 
     Raises
@@ -119,6 +122,9 @@ def origins(panel: Panel, first: str = FIRST_ORIGIN, step: int = 3, lag: int = 0
     """
     if step < 1:
         raise SpecError(f"step is {step} (allowed: 1 or more months)")
+    if first is None:
+        months = len(panel.time)
+        first = str(panel.time[HISTORY if months >= 1.5 * HISTORY else months // 3])
     if first not in panel.time.astype(str):
         raise SpecError(f"the first origin {first!r} is no month of the panel (allowed: "
                         f"{panel.time[0]} to {panel.time[-1]})")

@@ -15,7 +15,7 @@ import xarray as xr
 
 from bayes_alliance.forecast.baselines import BASELINES
 from bayes_alliance.forecast.combination import combine
-from bayes_alliance.forecast.origins import FIRST_ORIGIN, POINTS, backtest_scores
+from bayes_alliance.forecast.origins import POINTS, backtest_scores
 from bayes_alliance.forecast.skill import (
     DEFAULT,
     by_indicator,
@@ -108,7 +108,7 @@ class Backtest:
 
 
 def backtest(model: str | Path, *, hypotheses: Sequence[str] = HYPOTHESES,
-             first: str = FIRST_ORIGIN, step: int = 3, lag: int = 0, seed: int = 1,
+             first: str | None = None, step: int = 3, lag: int = 0, seed: int = 1,
              folder: str | Path | None = None, workers: int | None = None,
              cluster: str | None = None,
              report: Callable[[Tally], None] | None = None) -> Backtest:

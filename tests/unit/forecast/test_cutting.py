@@ -80,6 +80,10 @@ def test_origins_start_where_asked_and_leave_something_to_forecast(panel):
     found = origins(panel, "2012-01", 6)
     assert found[:2] == ["2012-01", "2012-07"]
     assert found[-1] < str(panel.time[-1])
+    # Eight years in, or a third into a panel too short for that.
+    assert origins(panel, step=6) == found
+    short = cut_panel(panel, panel.position("2012-12"))
+    assert origins(short)[0] == str(short.time[len(short.time) // 3])
     with pytest.raises(SpecError, match=r"1999-01.*2004-01 to 2024-12"):
         origins(panel, "1999-01")
     with pytest.raises(SpecError, match="step is 0"):
