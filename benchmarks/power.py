@@ -51,7 +51,7 @@ PANELS: Final = 100
 SETTINGS: Final = {"draws": 450, "tune": 150, "chains": 2}
 CODE: Final = (*SAMPLED, "checks/observe.py", "checks/truths.py", "hypotheses/episodes.py",
                "hypotheses/evidence.py", "hypotheses/paths.py", "hypotheses/robustness.py",
-               "hypotheses/savage_dickey.py", "hypotheses/verdicts.py")
+               "hypotheses/regression.py", "hypotheses/savage_dickey.py", "hypotheses/verdicts.py")
 VERDICTS: Final = ("supported", "inconclusive", "contradicted")
 
 

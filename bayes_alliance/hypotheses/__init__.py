@@ -11,6 +11,7 @@ from bayes_alliance.hypotheses.evidence import (
 )
 from bayes_alliance.hypotheses.paths import components
 from bayes_alliance.hypotheses.periods import Periods, effects_by_administration
+from bayes_alliance.hypotheses.prior_scales import PriorScales, over_prior_scales
 from bayes_alliance.hypotheses.robustness import Robustness, agreeing, robustness
 from bayes_alliance.hypotheses.savage_dickey import log_density_at_zero
 from bayes_alliance.hypotheses.size import EffectSizes, effect_sizes
@@ -25,6 +26,7 @@ __all__ = [
     "Episodes",
     "Evidence",
     "Periods",
+    "PriorScales",
     "Robustness",
     "Stones",
     "Swings",
@@ -41,6 +43,7 @@ __all__ = [
     "leave_episode_out",
     "leave_future_out",
     "log_density_at_zero",
+    "over_prior_scales",
     "rank_swings",
     "readings",
     "robustness",

@@ -30,6 +30,7 @@ from bayes_alliance.hypotheses import (
     judge,
     leave_episode_out,
     leave_future_out,
+    over_prior_scales,
     rank_swings,
     readings,
     together,
@@ -37,6 +38,7 @@ from bayes_alliance.hypotheses import (
 )
 from bayes_alliance.hypotheses.cut import Cut
 from bayes_alliance.hypotheses.periods import Periods
+from bayes_alliance.hypotheses.prior_scales import PriorScales
 from bayes_alliance.hypotheses.windows import ENDS
 from bayes_alliance.inference import FULL_GATE, LEAVE_OUT_GATE, Fit, Gate
 from bayes_alliance.report.beside import Beside
@@ -113,11 +115,12 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         grid=beside.grid if beside.grid is not None else pd.DataFrame(),
         backtest=beside.backtest,
         sizes=effect_sizes(full).table, swings=rank_swings(full).table,
+        prior_scales=_finding(over_prior_scales(full, reference)),
         periods=_finding(effects_by_administration(full)),
         cut=_finding(cut_drivers(full, reference)), sensitivity=_finding(power_scaling(full)))
 
 
-def _finding(result: Cut | Periods | Sensitivity) -> Finding:
+def _finding(result: Cut | Periods | PriorScales | Sensitivity) -> Finding:
     return Finding(result.table, result.sentence)
 
 

@@ -157,8 +157,9 @@ class ReportInputs:
     sizes, swings : pandas.DataFrame
         Tables of :func:`bayes_alliance.hypotheses.effect_sizes` and of
         :func:`bayes_alliance.hypotheses.rank_swings`; empty where they were not computed.
-    periods, cut, sensitivity : Finding, optional
-        Of :func:`bayes_alliance.hypotheses.effects_by_administration`,
+    prior_scales, periods, cut, sensitivity : Finding, optional
+        Of :func:`bayes_alliance.hypotheses.over_prior_scales`,
+        :func:`bayes_alliance.hypotheses.effects_by_administration`,
         :func:`bayes_alliance.hypotheses.cut_drivers` and
         :func:`bayes_alliance.checks.power_scaling`; None where they were not computed.
     """
@@ -188,6 +189,7 @@ class ReportInputs:
     backtest: BacktestTables | None = None
     sizes: pd.DataFrame = field(default_factory=pd.DataFrame)
     swings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    prior_scales: Finding | None = None
     periods: Finding | None = None
     cut: Finding | None = None
     sensitivity: Finding | None = None

@@ -9,7 +9,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
-__all__ = ["cut", "periods", "robustness", "sensitivity"]
+__all__ = ["cut", "periods", "prior_scales", "robustness", "sensitivity"]
 
 Rows = list[dict[str, Any]]
 
@@ -57,8 +57,21 @@ def periods(inputs: ReportInputs) -> Rows:
     return rows
 
 
+def prior_scales(inputs: ReportInputs) -> Rows:
+    """Return the whole period's log Bayes factors by hypothesis, a cell for each prior sd."""
+    if inputs.prior_scales is None:
+        return []
+    table = inputs.prior_scales.table
+    return [{"hypothesis": name, "cells": [
+        {"sd": wording.plain(row.sd), "flag": row.flag,
+         "value": f"{wording.number(row.difference, signed=True)} ± "
+                  f"{wording.number(row.difference_se)}",
+         "check": f"{wording.number(row.check, signed=True)} ± {wording.number(row.check_se)}"}
+        for row in mine.itertuples()]} for name, mine in table.groupby("hypothesis", sort=False)]
+
+
 def sensitivity(inputs: ReportInputs) -> Rows:
-    """Return what moves a quantity by more than the threshold, most first; then what is not told."""
+    """Return what moves a quantity by more than the threshold, and what cannot be told."""
     if inputs.sensitivity is None:
         return []
     table = inputs.sensitivity.table

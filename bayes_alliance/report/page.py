@@ -64,7 +64,8 @@ def render(results: ReportInputs) -> str:
         ahead={name: getattr(forecasts, name)(results) for name in forecasts.__all__},
         provenance=results.provenance,
         forecast_sentence=results.forecast_sentence,
-        findings={name: getattr(results, name) for name in ("cut", "periods", "sensitivity")},
+        findings={name: getattr(results, name) for name in (
+            "cut", "periods", "prior_scales", "sensitivity")},
         coefficients=c.COEFFICIENTS,
         last_month=str(results.panel.time[-1]), checks=(results.prior_check,
                                                         results.posterior_check),

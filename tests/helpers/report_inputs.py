@@ -36,11 +36,20 @@ def make_inputs(seed=0):
         parameters=make_parameters(coefficients, rng), forecast=make_forecast(spec, panel, rng),
         forecast_sentence="2026-12, as now: cohesion is lower with probability 0.41.",
         posterior_check=make_posterior_check(panel, rng), prior_check=make_prior_check(panel),
-        fits=make_fits(spec, rng), sources=make_sources(), periods=make_periods(),
-        cut=make_cut(), sensitivity=make_sensitivity(),
+        fits=make_fits(spec, rng), sources=make_sources(),
+        prior_scales=make_prior_scales(), periods=make_periods(), cut=make_cut(),
+        sensitivity=make_sensitivity(),
         provenance={"seed": 1, "spec_hash": "0a" * 32, "data_hash": "1b" * 32,
                     "created": "2000-01-01T00:00:00+00:00",
                     "versions": {"python": "3.0", "bayes_alliance": "0.0", "pymc": "0.1"}})
+
+
+def make_prior_scales():
+    """Return log Bayes factors by prior sd, and their sentence."""
+    rows = [{"hypothesis": name, "sd": sd, "difference": -0.37 * sd, "difference_se": 0.02,
+             "check": -0.36 * sd, "check_se": 0.03, "flag": "made-up flag" if sd > 1 else ""}
+            for name in ("H1", "H2", "H12") for sd in (0.5, 1.0, 2.0)]
+    return Finding(pd.DataFrame(rows), "Made-up sds from 0.5 to 2.")
 
 
 def make_periods():

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from bayes_alliance import constants as c
-from bayes_alliance.checks import power_scaling
+from bayes_alliance.checks import power_scaling, sensitivity
 from bayes_alliance.checks.sensitivity import GROUPS, _log_likelihoods, _log_priors
 from bayes_alliance.model import build_design
 from bayes_alliance.model.predict import flatten, log_likelihood
@@ -61,4 +61,23 @@ def test_other_quantities_may_be_judged(full):
     assert len(found["quantity"].unique()) == 7
     other = power_scaling(full, mean).table
     assert set(other["quantity"]) == {"cohesion_mean"}
-    assert np.isfinite(other["sensitivity"]).all()
+    assert (other["sensitivity"].isna() == (other["effective"] < 0.5)).all()
+    assert other["sensitivity"].notna().mean() > 0.5
+
+
+def test_where_the_weights_leave_few_draws_nothing_is_told(full, monkeypatch):
+    """A log density with an sd of 200 weighs, at a power of 1.01, as one with an sd of 2."""
+    logs = _log_likelihoods(full)
+    first, second = list(logs.data_vars)[:2]
+    rng = np.random.default_rng(4)
+    wild = logs[[first]].map(lambda array: array.copy(
+        data=200.0 * rng.standard_normal(array.shape)))
+    tame = logs[[second]].map(lambda array: array.copy(data=rng.standard_normal(array.shape)))
+    monkeypatch.setattr(sensitivity, "_log_likelihoods", lambda fit: wild.merge(tame))
+    found = power_scaling(full)
+    table = found.table.set_index(["group", "quantity"])
+    assert table.loc[first, "sensitivity"].isna().all()
+    assert not table.loc[first, "flag"].any()
+    assert table.loc[second, "sensitivity"].notna().all()
+    assert (table.loc[second, "effective"] > 0.99).all()
+    assert f"of {first} the draws cannot tell" in found.sentence

@@ -8,9 +8,11 @@ from scipy import stats
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
+from bayes_alliance.hypotheses import whole_period
 from bayes_alliance.hypotheses.cut import cut_drivers
 from bayes_alliance.hypotheses.paths import long_run_parts, persistence, regressors
 from bayes_alliance.hypotheses.periods import SPREAD, effects_by_administration
+from bayes_alliance.hypotheses.prior_scales import over_prior_scales
 from tests.helpers.made_up_fit import made_up_fit, with_values
 
 
@@ -187,3 +189,33 @@ def test_both_need_the_hypotheses_that_they_are_made_from(made_up, rivals_only):
         cut_drivers(made_up, made_up)
     with pytest.raises(NotFittedError, match="H12"):
         effects_by_administration(replace(rivals_only))
+
+
+def test_bayes_factors_over_prior_sds_are_ratios_of_marginal_densities(made_up, rivals_only):
+    """All states known: each estimate is the exact ratio, from either fit."""
+    fit = known(made_up, *made_up.posterior.data_vars)
+    names = (*STATES, c.THREAT, c.CREDIBILITY)
+    other = with_values(rivals_only, **{name: fit.posterior[name].to_numpy() for name in names})
+    table = over_prior_scales(fit, other).table.set_index(["hypothesis", "sd"])
+    rows, outcome = least_squares(fit, 0, 0, regressors(fit)[0, 0])
+    sd = fit.spec.priors.coefficient.sd
+    for name, acting in (("H1", [0, 1]), ("H2", [2, 3]), ("H12", [0, 1, 2, 3])):
+        for scale in (0.25, 0.5, 1.0, 2.0, 4.0):
+            sds = np.full(len(acting), sd * scale)
+            exact = (marginal(rows[:, acting], outcome, sds)
+                     - marginal(rows[:, acting], outcome, 0.0 * sds))
+            row = table.loc[(name, sd * scale)]
+            assert row["difference"] == pytest.approx(exact, abs=1e-6)
+            assert row["check"] == pytest.approx(exact, abs=1e-6)
+    assert not table.index.isin([("HX", sd)]).any()
+
+
+def test_at_the_committed_sd_it_is_the_savage_dickey_ratio(made_up, rivals_only):
+    table = over_prior_scales(made_up, rivals_only).table.set_index(["hypothesis", "sd"])
+    exact = whole_period(made_up).table.set_index("hypothesis")["difference"]
+    sd = made_up.spec.priors.coefficient.sd
+    for name in ("H1", "H2", "H12"):
+        assert table.loc[(name, sd), "difference"] == pytest.approx(exact[name], abs=1e-6)
+    assert table["flag"].str.contains("effective").all()
+    with pytest.raises(NotFittedError, match="HX"):
+        over_prior_scales(made_up, made_up)
