@@ -48,8 +48,10 @@ class DyadDesign:
     data : dict of str to numpy.ndarray
         By row: ``y``, ``n``, ``weight``, ``log_ways``, ``family_code``, ``oriented``,
         ``row_indicator``, ``row_series``, ``latent_series`` (the state without a lasting error),
-        ``lasting`` (1 if there is one), ``first``, ``stop``, ``nuisance_cell`` and the normal
-        approximation ``link_value``, ``variance_base``, ``variance_slope``; by series ``parent``
+        ``lasting`` (1 if there is one), ``before`` and ``chained`` (of those with one, the row
+        of the year before and whether there is one), ``first``, ``stop``, ``nuisance_cell`` and
+        the normal approximation ``link_value``, ``variance_base``, ``variance_slope``; by series
+        ``parent``
         (the state that a lasting error adds to); by dyad ``member_a``, ``member_b``,
         ``class_of``; ``path`` (path coefficient, dyad, year), ``path_switch`` (2),
         ``year_switch`` (), ``prior`` (number).
@@ -144,6 +146,7 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
         "path_switch": np.ones(2), "year_switch": np.array(1.0),
         "prior": np.array(list(spec.priors.numbers().values())),
     }
+    data["before"], data["chained"] = _chains(rows, lasting)
     data |= _normal_rows(family, data["y"], data["n"], row_indicator)
     data = {name: np.asarray(array, dtype=np.float64 if array.dtype.kind == "f" else np.int32)
             for name, array in data.items()}
@@ -152,7 +155,8 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
               c.DIM_PAIR: list(c.PATHS), c.DIM_COEFFICIENT: list(c.COEFFICIENTS),
               c.DIM_INDICATOR: list(indicators.index), n.DIM_UNIT_CELL: units,
               n.DIM_LASTING: [indicators.index[one.indicator] for one in own],
-              n.DIM_YEAR_CELL: years, "year": [str(y) for y in panel.years]}
+              n.DIM_NOISY: list(indicators.index[indicators["own_error"] != 1]),
+              n.DIM_YEAR_CELL: years, n.DIM_ONCE: ["all"], "year": [str(y) for y in panel.years]}
     of = [np.array([position[label.split(":")[0]] for label in part], dtype=np.int64)
           for part in (units, years)]
     count = 2 * len(panel.members) if stage == n.DRIVER_STAGE else len(panel.dyads)
@@ -206,6 +210,16 @@ def _series(panel: DyadPanel, rows: pd.DataFrame, indicators: pd.DataFrame, stag
         own.append(OwnError(list(indicators.index).index(name), slice(start, start + size)))
         start += size
     return latent, parent, series, tuple(own)
+
+
+def _chains(rows: pd.DataFrame, lasting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each row's row of the year before, and 1 where there is one."""
+    keys = list(zip(rows["indicator"], rows["unit"], rows["year"], strict=True))
+    place = {key: i for i, key in enumerate(keys)}
+    found = np.array([place.get((name, unit, year - 1), -1) if counts else -1
+                      for (name, unit, year), counts in zip(keys, lasting, strict=True)],
+                     dtype=np.int64)
+    return np.maximum(found, 0), (found >= 0).astype(float)
 
 
 def _normal_rows(family: np.ndarray, y: np.ndarray, n: np.ndarray,

@@ -5,15 +5,17 @@ Row i of indicator k, unit u and year t has the predictor
 .. math:: \mu_i = a_k + o_k\lambda_k\bigl(x_{u,t} + \tfrac{\sigma_k}{\lambda_k} e_{k,u,t}\bigr)
    + v_{k,u} + w_{k,t}
 
-with the state x, a lasting error e (a unit autoregression, for indicators that have one: a dense
-yearly series would be taken for the state itself), a deviation v of the unit (none in the
-reference indicator of a latent, which places the units' levels) and an effect w of the year.
+with the state x, a lasting error e (a unit autoregression with a half-life of the indicator's own,
+for indicators that have one: a dense yearly series would be taken for the state itself; it takes
+the place of the indicator's noise, of which next to nothing is left), a deviation v of the unit
+(none in the reference indicator of a latent, which places the units' levels) and an effect w of
+the year.
 
 Invariant: all rows of a stage are one likelihood node.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pymc as pm
@@ -29,9 +31,12 @@ from bayes_alliance.model.kernels import (
     row_terms,
 )
 from bayes_alliance.model.prior_numbers import PriorNumbers
-from bayes_alliance.model.series import Law, unit_series
+from bayes_alliance.model.series import Law, persistence, unit_series
 
 __all__ = ["Measurement", "add_measurement"]
+
+# Of a unit's mean state, roughly; enters coordinates only.
+_STATE_VARIANCE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Measurement:
     terms: list[Any]
     loading: Any
     own_sd: Any
+    own_half_life: list[Any]
     information: tuple[Any, Any, Any]
 
     def series(self, name: str, half_life: Any, path: Any, rows: slice, dims: tuple[str, str],
@@ -80,8 +86,7 @@ class Measurement:
                 0 if more is None else len(self.design.coords[n.DIM_DYAD])), years))
             told = row_information(slope, precision, decay, value, data["row_series"],
                                    data["first"], data["previous_row"], like)
-            half_life = self.prior.log_normal_variable("own_error_half_life")
-            for one in self.design.own:
+            for one, half_life in zip(self.design.own, self.own_half_life, strict=True):
                 path = states[data["parent"][one.rows]]
                 scale = self.own_sd[one.indicator] / self.loading[one.indicator]
                 label = self.design.coords[c.DIM_INDICATOR][one.indicator]
@@ -122,29 +127,74 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     """
     dims = c.DIM_INDICATOR
     loading = prior.log_normal_variable(c.VAR_LOADING, dims=dims, prior="loading")
-    noise = prior.log_normal_variable(c.VAR_NOISE, dims=dims, prior="noise")
+    free = prior.log_normal_variable(c.VAR_NOISE, dims=n.DIM_NOISY, prior="noise")
+    labels = design.coords[dims]
+    which = np.array([labels.index(name) for name in design.coords[n.DIM_NOISY]], dtype=int)
+    noise = pt.set_subtensor(pt.full((len(labels),), n.LASTING_NOISE)[which], free)
     shift = design.orientation * loading * level[design.path_of]
     at_mean = pm.Normal(f"{c.VAR_INTERCEPT}_at_mean", prior["intercept.mu"] + shift,
                         prior["intercept.sd"], dims=dims)
     intercept = pm.Deterministic(c.VAR_INTERCEPT, at_mean - shift, dims=dims)
-    own_sd = pt.zeros_like(noise)
+    own_sd, fade, half_life = pt.zeros_like(noise), pt.zeros_like(noise), []
     if design.own:
         which = np.array([one.indicator for one in design.own])
-        size = prior.log_normal_variable(n.VAR_OWN_ERROR_SD, dims=n.DIM_LASTING)
+        size, lasts = (prior.log_normal_variable(name, dims=n.DIM_LASTING)
+                       for name in (n.VAR_OWN_ERROR_SD, n.VAR_OWN_ERROR_HALF_LIFE))
         own_sd = pt.set_subtensor(own_sd[which], size)
-    cells = [pt.zeros((1,))]
-    for name, dim, of in ((n.VAR_UNIT_DEVIATION, n.DIM_UNIT_CELL, design.unit_indicator),
-                          (n.VAR_YEAR_EFFECT, n.DIM_YEAR_CELL, design.year_indicator)):
-        spread = prior.log_normal_variable(f"{name}_sd", dims=dims)
-        raw = pm.Normal(f"{name}_raw", dims=dim)
-        cells.append(pm.Deterministic(name, spread[of] * raw, dims=dim))
+        fade = pt.set_subtensor(fade[which], persistence(lasts))
+        half_life = [lasts[k] for k in range(len(design.own))]
+    plain = row_terms(loading, intercept, noise, pt.zeros_like(noise), pt.zeros((1 + sum(
+        len(design.coords[dim]) for dim in (n.DIM_UNIT_CELL, n.DIM_YEAR_CELL)),)),
+        pt.zeros((0,)), data)
+    cells = [pt.zeros((1,)), *_deviations(data, prior, design, plain, loading, own_sd)]
     terms = row_terms(loading, intercept, noise, pt.zeros_like(noise), pt.concatenate(cells),
                       pt.zeros((0,)), data)
-    # To the state, a lasting error is a part of the row's noise.
-    variance = 1.0 / terms[4] + data["lasting"] * own_sd[data["row_indicator"]] ** 2
+    # To the state, a row's lasting error and its noise are one autoregressive error, whose shocks
+    # are the error's own and the noise that two years differ by.
+    decay = data["chained"] * fade[data["row_indicator"]]
+    lasting = data["lasting"] * own_sd[data["row_indicator"]] ** 2
+    variance = (1.0 - decay**2) * lasting + (1.0 + decay**2) / terms[4]
     shape = (design.series + sum(one.rows.stop - one.rows.start for one in design.own)
              + len(design.coords[n.DIM_DYAD]), len(design.coords[c.DIM_TIME]))
-    found = row_information(terms[0], 1.0 / variance, terms[3], terms[5], data["latent_series"],
-                            data["first"], data["previous_row"], pt.zeros(shape))
-    return Measurement(data, design, prior, terms, loading, own_sd,
+    found = row_information(terms[0], 1.0 / variance, decay, terms[5], data["latent_series"],
+                            data["first"], data["before"], pt.zeros(shape))
+    return Measurement(data, design, prior, terms, loading, own_sd, half_life,
                        (found[0], found[1], found[2]))
+
+
+def _deviations(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, plain: list[Any],
+                loading: Any, own_sd: Any) -> list[Any]:
+    """Add units' deviations and years' effects, in coordinates by what the rows say of each.
+
+    To a unit's deviation its state's level and its lasting error are one error common to its
+    rows; to a year's effect the states of that year are errors of single rows.
+    """
+    row = data["row_indicator"]
+    spread = {name: prior.log_normal_variable(f"{name}_sd", dims=c.DIM_INDICATOR)
+              for name in (n.VAR_UNIT_DEVIATION, n.VAR_YEAR_EFFECT)}
+    of = {n.VAR_UNIT_DEVIATION: design.unit_indicator, n.VAR_YEAR_EFFECT: design.year_indicator}
+    common = _STATE_VARIANCE * loading**2 + own_sd**2
+    by_unit = spread[n.VAR_UNIT_DEVIATION] ** 2
+    told, start = [], 1
+    for column, (name, dim, single) in enumerate((
+            (n.VAR_UNIT_DEVIATION, n.DIM_UNIT_CELL, None),
+            (n.VAR_YEAR_EFFECT, n.DIM_YEAR_CELL, common + by_unit))):
+        count = len(design.coords[dim])
+        variance = 1.0 / plain[4] if single is None else 1.0 / plain[4] + single[row]
+        nothing = data["previous_row"] * 0
+        found = row_information(
+            pt.ones_like(variance), 1.0 / variance, pt.zeros_like(variance), plain[5],
+            data["nuisance_cell"][:, column], nothing, nothing,
+            pt.zeros((1 + len(design.unit_indicator) + len(design.year_indicator), 1)))
+        precision, linear = (part[start:start + count] for part in (found[0], found[2]))
+        if single is None:
+            shrink = 1.0 + precision * common[of[name]][:, None]
+            precision, linear = precision / shrink, linear / shrink
+        scale, one = spread[name][of[name]], pt.ones((count,))
+        law = Law(pt.as_tensor_variable(0.0), "chosen", None, 0.0, 1.0)
+        raw = unit_series(f"{name}_raw", one, ["ar1"] * count, pt.zeros((count, 1)), scale,
+                          (precision, pt.zeros_like(precision), linear), law, None,
+                          (dim, n.DIM_ONCE))
+        told.append(pm.Deterministic(name, scale * raw[:, 0], dims=dim))
+        start += count
+    return told

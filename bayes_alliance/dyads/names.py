@@ -6,15 +6,18 @@ Invariant: every name stands here once; those that both models share are in
 
 from typing import Final
 
-__all__ = ["COHESION_STAGE", "DIM_CLASS", "DIM_DYAD", "DIM_LASTING", "DIM_UNIT_CELL",
-           "DIM_YEAR_CELL", "DRIVER_STAGE", "FAMILIES", "STAGES", "VAR_CLASS_COEFFICIENT",
-           "VAR_COMMON_YEAR", "VAR_DYAD_COEFFICIENT", "VAR_DYAD_LEVEL", "VAR_DYAD_LEVEL_SD",
-           "VAR_MEMBER_LEVEL", "VAR_OWN_ERROR_SD", "VAR_SPREAD",
-           "VAR_UNIT_DEVIATION", "VAR_UNIT_DEVIATION_SD", "VAR_YEAR_EFFECT", "VAR_YEAR_EFFECT_SD"]
+__all__ = ["COHESION_STAGE", "DIM_CLASS", "DIM_DYAD", "DIM_LASTING", "DIM_NOISY", "DIM_ONCE",
+           "DIM_UNIT_CELL", "DIM_YEAR_CELL", "DRIVER_STAGE", "FAMILIES", "LASTING_NOISE", "STAGES",
+           "VAR_CLASS_COEFFICIENT", "VAR_COMMON_YEAR", "VAR_DYAD_COEFFICIENT", "VAR_DYAD_LEVEL",
+           "VAR_DYAD_LEVEL_SD", "VAR_MEMBER_LEVEL", "VAR_OWN_ERROR_HALF_LIFE", "VAR_OWN_ERROR_SD",
+           "VAR_SPREAD", "VAR_UNIT_DEVIATION", "VAR_UNIT_DEVIATION_SD", "VAR_YEAR_EFFECT",
+           "VAR_YEAR_EFFECT_SD"]
 
 DIM_DYAD: Final = "dyad"
 DIM_CLASS: Final = "dyad_class"
 DIM_LASTING: Final = "lasting_indicator"
+DIM_NOISY: Final = "noisy_indicator"
+DIM_ONCE: Final = "once"
 DIM_UNIT_CELL: Final = "indicator_unit"
 DIM_YEAR_CELL: Final = "indicator_year"
 
@@ -26,6 +29,7 @@ VAR_DYAD_LEVEL: Final = "dyad_level"
 VAR_DYAD_LEVEL_SD: Final = "dyad_level_sd"
 VAR_COMMON_YEAR: Final = "common_year"
 VAR_OWN_ERROR_SD: Final = "own_error_sd"
+VAR_OWN_ERROR_HALF_LIFE: Final = "own_error_half_life"
 VAR_UNIT_DEVIATION: Final = "unit_deviation"
 VAR_UNIT_DEVIATION_SD: Final = "unit_deviation_sd"
 VAR_YEAR_EFFECT: Final = "year_effect"
@@ -35,6 +39,9 @@ VAR_YEAR_EFFECT_SD: Final = "year_effect_sd"
 FAMILIES: Final[dict[str, tuple[str, bool]]] = {
     "normal": ("normal", True), "beta_binomial": ("beta_binomial", True),
     "negative_binomial": ("negative_binomial", True), "bernoulli": ("binomial", False)}
+# Noise of an indicator with a lasting error, which takes its place: next to none. Both together
+# are told apart by nothing where the error fades within a year or two.
+LASTING_NOISE: Final = 0.05
 # What is fitted first, from its own indicators alone, and what is fitted given that.
 DRIVER_STAGE: Final = "drivers"
 COHESION_STAGE: Final = "cohesion"

@@ -108,7 +108,7 @@ def _observed(spec: DyadModelSpec, panel: DyadPanel, rng: np.random.Generator,
     loading, noise = (draw(name, getattr(priors, name), count) for name in ("loading", "noise"))
     intercept = draw(c.VAR_INTERCEPT, priors.intercept, count)
     own_sd = draw(n.VAR_OWN_ERROR_SD, priors.own_error_sd, count)
-    own_half_life = float(draw("own_error_half_life", priors.own_error_half_life))
+    own_half_life = draw(n.VAR_OWN_ERROR_HALF_LIFE, priors.own_error_half_life, count)
     unit_sd = draw(n.VAR_UNIT_DEVIATION_SD, priors.unit_deviation_sd, count)
     year_sd = draw(n.VAR_YEAR_EFFECT_SD, priors.year_effect_sd, count)
     rows = panel.rows.copy()
@@ -125,12 +125,13 @@ def _observed(spec: DyadModelSpec, panel: DyadPanel, rng: np.random.Generator,
         by_year = year_sd[k] * rng.standard_normal(len(panel.years))
         mu = (intercept[k] + about["orientation"] * loading[k]
               * states[about["latent"], about["level"]][unit, year])
-        lasting = _series(rng, own_half_life, len(labels[about["level"]]), len(panel.years))
+        lasting = _series(rng, own_half_life[k], len(labels[about["level"]]), len(panel.years))
         mu = mu + (about["own_error"] == 1) * own_sd[k] * lasting[unit, year]
         mu = mu + (about["reference"] == 0) * by_unit[unit]
         mu = mu + (about["year_effect"] == 1) * by_year[year]
         size = rows.loc[here, "n"].to_numpy(dtype=int)
-        rows.loc[here, "y"] = _value(rng, str(about["family"]), mu, float(noise[k]), size)
+        spread = n.LASTING_NOISE if about["own_error"] == 1 else float(noise[k])
+        rows.loc[here, "y"] = _value(rng, str(about["family"]), mu, spread, size)
     return rows
 
 

@@ -61,8 +61,8 @@ class DyadPriors(_Frozen):
     noise: LogNormal = LogNormal(median=0.4, sd=0.7)
     unit_deviation_sd: LogNormal = LogNormal(median=0.5, sd=0.5)
     year_effect_sd: LogNormal = LogNormal(median=0.3, sd=0.5)
-    own_error_sd: LogNormal = LogNormal(median=0.3, sd=0.5)
-    own_error_half_life: LogNormal = LogNormal(median=5.0, sd=0.5)
+    own_error_sd: LogNormal = LogNormal(median=0.4, sd=0.7)
+    own_error_half_life: LogNormal = LogNormal(median=5.0, sd=0.7)
 
     def numbers(self) -> dict[str, float]:
         """Return every number under its dotted name, e.g. ``"coefficient.sd"``."""

@@ -60,6 +60,8 @@ def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
     latents = c.PATHS if stage == n.DRIVER_STAGE else (c.COHESION,)
     labels = design.coords[c.DIM_INDICATOR]
     lasting = [labels[one.indicator] for one in design.own]
+    noisy = design.coords[n.DIM_NOISY]
+    assert sorted([*lasting, *noisy]) == sorted(labels)
     names = [*latents, "loading", "noise", c.VAR_INTERCEPT, n.VAR_UNIT_DEVIATION,
              n.VAR_YEAR_EFFECT, n.VAR_OWN_ERROR_SD, *(f"{name}_series" for name in lasting)]
     free = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]),
@@ -90,7 +92,8 @@ def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
         family, size = about["family"], row.n
         if family == "bernoulli":
             family, size = "binomial", 1
-        total += float(LIKELIHOODS[family].log_density(row.y, mu, values["noise"][k], size, 4.0))
+        noise = 0.05 if row.indicator in lasting else values["noise"][noisy.index(row.indicator)]
+        total += float(LIKELIHOODS[family].log_density(row.y, mu, noise, size, 4.0))
         count += 1
     assert count == len(design.data["y"])
     assert found == pytest.approx(total, rel=1e-9)
