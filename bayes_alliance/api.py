@@ -46,6 +46,7 @@ from bayes_alliance.inference import (
 )
 from bayes_alliance.inference import load_fit as load
 from bayes_alliance.inference.many import Tally
+from bayes_alliance.inference.result import require_finished
 from bayes_alliance.report import FitShelf, make_report
 from bayes_alliance.spec import find_data_folder, read_model
 from bayes_alliance.tables import check_dataset
@@ -193,9 +194,9 @@ def forecast(model: str | Path, horizon: int | None = None, *, scenario: Scenari
     parts = {}
     shares = weights or {DEFAULT: 1.0}
     for hypothesis in shares:
-        fitted = require_passed(fit_panel(
+        fitted = require_passed(require_finished(fit_panel(
             spec, panel, hypothesis=hypothesis, seed=seed, draws=draws, tune=tune, chains=chains,
-            announce=announce, report=report))
+            announce=announce, report=report)))
         parts[hypothesis] = _forecast(fitted, months, scenario=scenario, seed=seed)
     return combine_forecasts(parts, shares)
 

@@ -18,6 +18,7 @@ counts, hashes), ``calibration_prior.png`` and ``calibration_posterior.png``, an
 
 import argparse
 import hashlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ from bayes_alliance.checks.calibration import (
 )
 from bayes_alliance.checks.quantities import panels
 from bayes_alliance.checks.truths import draw_as_truth
+from bayes_alliance.files import write_whole
 from bayes_alliance.inference import (
     fit_panel,
     load_fit,
@@ -45,6 +47,7 @@ from bayes_alliance.inference import (
     require_passed,
 )
 from bayes_alliance.inference.many import Tally, many
+from bayes_alliance.inference.result import require_finished
 from bayes_alliance.model import build_design
 from bayes_alliance.model.predict import flatten
 from bayes_alliance.report.machine import write_text
@@ -74,7 +77,8 @@ def truths(spec: Any, panel: Any, folder: Path, stamp: dict[str, str]) -> tuple[
     if not kept.is_file():
         print(f"fitting the observed data, seed {SEED}", flush=True)
         folder.mkdir(parents=True, exist_ok=True)
-        require_passed(fit_panel(spec, panel, hypothesis="H12", seed=SEED)).save(kept)
+        fit = require_finished(fit_panel(spec, panel, hypothesis="H12", seed=SEED))
+        require_passed(fit).save(kept, overwrite=True)
     samples = flatten(load_fit(kept).posterior, SIMULATIONS["posterior"])
     design = build_design(spec, panel)
     drawn = hashlib.sha256(b"".join(samples.values[name].tobytes()
@@ -99,8 +103,14 @@ def run(kind: str, options: argparse.Namespace, stamp: dict[str, str], drawn: li
     count = options.simulations or SIMULATIONS[kind]
     items = items_of(kind, options.first, count, drawn)
 
+    begun: list[Tally] = []
+
     def tell(tally: Tally) -> None:
-        print(f"{kind}: {tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
+        head = f"{kind}: " if begun or not tally.finished else f"{kind}: taking up "
+        rest = f", {tally.failed} failed" if begun or tally.finished else " to do"
+        where = f"{tally.finished} of {tally.total}" if rest != " to do" else f"{tally.total}"
+        print(f"{head}{where}{rest}", flush=True)
+        begun.append(tally)
 
     many(simulate_and_rank, items, folder=options.runs / kind, workers=options.workers,
          cluster=options.cluster, report=tell,
@@ -171,7 +181,9 @@ def write(options: argparse.Namespace, stamp: dict[str, str]) -> None:
     for kind, one in summary["kinds"].items():
         ranks = integral_transform(found[kind][0])
         figure = plot_calibration(ranks, panels(list(ranks)))
-        figure.savefig(options.out / f"calibration_{kind}.png", dpi=100)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, dpi=100)
+        write_whole(options.out / f"calibration_{kind}.png", drawn.getvalue())
         print(f"{kind}: {'passed' if one['passed'] else 'FAILED'}. {one['text']}", flush=True)
 
 

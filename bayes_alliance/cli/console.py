@@ -3,7 +3,7 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from bayes_alliance.exceptions import AllianceError, ConvergenceError
 
 if TYPE_CHECKING:
     from bayes_alliance.inference import Progress as SamplerProgress
+    from bayes_alliance.inference.many import Tally
 
 __all__ = ["Steps", "check_target", "echo_wrapped", "errors_to_status", "is_terminal",
            "print_table", "steps"]
@@ -37,6 +38,20 @@ class Steps:
         """Print what begins now."""
         self._progress.update(self._task, visible=False)
         self._progress.console.print(text, highlight=False)
+
+    def tally(self, what: str) -> "Callable[[Tally], None]":
+        """Return what tells how many of a run's parts there are; first, how many there were."""
+        begun = False
+
+        def tell(tally: "Tally") -> None:
+            nonlocal begun
+            where = f"{tally.finished} of {tally.total} {what}"
+            if not begun:
+                where = f"taking up {where}" if tally.finished else f"{tally.total} {what} to do"
+            begun = True
+            self.announce(where)
+
+        return tell
 
     def report(self, where: "SamplerProgress") -> None:
         """Move the bar."""
@@ -74,8 +89,13 @@ def errors_to_status(keep: Path | None = None) -> Iterator[None]:
         ERROR.print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     except OSError as error:
-        ERROR.print(f"error: {error.strerror}: {error.filename}", highlight=False, markup=False,
+        where = f": {error.filename}" if error.filename else ""
+        ERROR.print(f"error: {error.strerror or error}{where}", highlight=False, markup=False,
                     soft_wrap=True)
+        raise typer.Exit(2) from None
+    except MemoryError:
+        ERROR.print("error: there is not enough memory; what was finished is kept",
+                    highlight=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         ERROR.print("interrupted; what was finished is kept", highlight=False)

@@ -3,6 +3,7 @@
 Invariant: nothing is filled in; a period of the dataset's span without an observation is named.
 """
 
+import io
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from bayes_alliance.cli.console import (
     print_table,
 )
 from bayes_alliance.exceptions import DataError, Fault
+from bayes_alliance.files import write_whole
 from bayes_alliance.spec import find_data_folder, read_model
 from bayes_alliance.tables import Dataset, build_panel, check_dataset, read_dataset
 from bayes_alliance.tables.notation import parse_masks
@@ -203,7 +205,10 @@ def save_coverage(tables: Dataset, model: str, path: Path) -> None:
     if not len(rows):
         raise DataError([Fault("observations.csv", "", "has no row to draw",
                                "at least one row outside masks")])
-    plot_coverage(rows, excluded, indicators).savefig(path, dpi=130)
+    drawn = io.BytesIO()
+    plot_coverage(rows, excluded, indicators).savefig(
+        drawn, dpi=130, format=path.suffix.removeprefix(".") or "png")
+    write_whole(path, drawn.getvalue())
 
 
 def _masked(tables: Dataset) -> pd.Series:

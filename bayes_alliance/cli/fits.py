@@ -43,6 +43,7 @@ def fit_command(model: Model,
     with errors_to_status():
         check_target(out, overwrite=overwrite)
         from bayes_alliance.inference import fit_panel, load_model, require_passed
+        from bayes_alliance.inference.result import require_finished
 
         spec, panel = load_model(model)
         with steps() as shown:
@@ -51,7 +52,9 @@ def fit_command(model: Model,
                                report=shown.report)
         result.save(out, overwrite=overwrite)
         typer.echo(result.sentence)
-        require_passed(result)
+        if result.provenance["interrupted"]:
+            typer.echo(f"stopped early; {out} holds the draws so far", err=True)
+        require_passed(require_finished(result))
 
 
 def compare_command(model: Model, seed: Seed = 1, work: Work = None,
@@ -102,8 +105,7 @@ def robustness_command(model: Model, out: Out, seed: Seed = 1, work: Work = None
         with steps() as shown:
             result = robustness(
                 model, seed=seed, folder=work, workers=workers, cluster=cluster,
-                report=lambda tally: shown.announce(
-                    f"specifications: {tally.finished} of {tally.total}"))
+                report=shown.tally("specifications"))
         write_grid(result, spec, panel, out)
         typer.echo(result.sentence)
 
@@ -169,8 +171,7 @@ def backtest_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
         with steps() as shown:
             result = backtest(model, first=first, step=step, lag=lag, seed=seed, folder=work,
                               workers=workers, cluster=cluster,
-                              report=lambda tally: shown.announce(
-                                  f"origins and methods: {tally.finished} of {tally.total}"))
+                              report=shown.tally("origins and methods"))
         write_backtest(result, spec, panel, out)
         wanted = result.table["method"].isin(["H12", "stacked", "last_value"])
         print_table(result.table.loc[wanted, ["method", "horizon", "skill", "skill_low",

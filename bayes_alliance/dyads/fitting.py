@@ -7,7 +7,6 @@ a stage fails the gate is marked as such wherever it goes.
 import datetime as dt
 import hashlib
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from bayes_alliance.dyads.sampling import draw_stage
 from bayes_alliance.dyads.spec import DyadModelSpec, read_dyad_model
 from bayes_alliance.dyads.tables import DyadPanel, build_dyad_panel
 from bayes_alliance.exceptions import SchemaError, SpecError
+from bayes_alliance.files import write_whole
 from bayes_alliance.inference import package_versions
 from bayes_alliance.inference.compiled import Compiled, compile_model
 from bayes_alliance.inference.gate import FULL_GATE, Gate, diagnose
@@ -37,6 +37,7 @@ __all__ = ["DyadFit", "StageFit", "fit_dyad_panel", "fit_dyads", "fit_stage", "l
            "load_dyad_model", "paths_of"]
 
 _GROUPS: Final = ("posterior", "drivers")
+_VERSION: Final = 1
 # Both stages of one model at a time.
 _KEPT: Final = 2
 _compiled: OrderedDict[tuple[object, ...], Compiled] = OrderedDict()
@@ -98,20 +99,16 @@ class DyadFit:
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} is there already (allowed: another name, or "
                                   "overwrite=True)")
-        header = {"kind": "dyads", "spec": self.spec.model_dump(mode="json"), "dyads": self.dyads,
-                  "hypothesis": self.hypothesis, "diagnostics": self.diagnostics,
-                  "provenance": self.provenance}
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            for mode, group in (("w", _GROUPS[0]), ("a", _GROUPS[1])):
-                kept = getattr(self, group).astype(np.float32)
-                if mode == "w":
-                    kept = kept.assign_attrs(header=json.dumps(header))
-                kept.to_netcdf(part, mode=mode, group=group, engine="h5netcdf", encoding={
-                    str(name): {"zlib": True, "complevel": 1} for name in kept.data_vars})
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        header = {"kind": "dyads", "version": _VERSION, "dyads": self.dyads,
+                  "spec": self.spec.model_dump(mode="json"), "hypothesis": self.hypothesis,
+                  "diagnostics": self.diagnostics, "provenance": self.provenance}
+        kept = {group: getattr(self, group).astype(np.float32) for group in _GROUPS}
+        kept[_GROUPS[0]] = kept[_GROUPS[0]].assign_attrs(header=json.dumps(header))
+        encoding = {f"/{group}": {str(name): {"zlib": True, "complevel": 1}
+                                  for name in found.data_vars} for group, found in kept.items()}
+        # Made in memory: HDF5 ends the whole process where a disk is full.
+        made = xr.DataTree.from_dict(kept).to_netcdf(engine="h5netcdf", encoding=encoding)
+        write_whole(path, bytes(made), overwrite=overwrite)
 
 
 def load_dyad_fit(path: str | Path) -> DyadFit:
@@ -131,6 +128,11 @@ def load_dyad_fit(path: str | Path) -> DyadFit:
         header = json.loads(posterior.attrs.pop("header"))
         if header["kind"] != "dyads":
             raise KeyError("kind")
+        version = header.get("version", 1)  # the first files had none
+        if version != _VERSION:
+            made = header["provenance"].get("versions", {}).get("bayes_alliance", "unknown")
+            raise ValueError(f"it has format version {version} (made by bayes_alliance {made}); "
+                             f"this version reads {_VERSION}")
         return DyadFit(DyadModelSpec.model_validate(header["spec"]), header["dyads"],
                        header["hypothesis"], posterior, found["drivers"],
                        header["diagnostics"], header["provenance"])

@@ -4,8 +4,6 @@ Invariant: every table has the same five bands and two tails; two forecasts are 
 draw by draw, where both were carried forward from the same draws by the same random numbers.
 """
 
-import os
-import tempfile
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
+from bayes_alliance.files import write_whole
 
 __all__ = ["LEVELS", "Difference", "Forecast", "WaveForecast", "band_table", "target_table"]
 
@@ -157,16 +156,10 @@ class Forecast:
 
     def save_draws(self, path: str | Path) -> None:
         """Write ``data`` to a NetCDF file, whole or not at all; an old file is replaced."""
-        target = Path(path)
-        handle, name = tempfile.mkstemp(dir=target.resolve().parent, suffix=".part")
-        os.close(handle)
-        try:
-            encoding = {str(one): {"zlib": True, "complevel": 1} for one in self.data.data_vars}
-            self.data.astype(np.float32).to_netcdf(name, engine="h5netcdf", encoding=encoding)
-            os.chmod(name, 0o644)
-            os.replace(name, target)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        encoding = {str(one): {"zlib": True, "complevel": 1} for one in self.data.data_vars}
+        # Made in memory: HDF5 ends the whole process where a disk is full.
+        made = self.data.astype(np.float32).to_netcdf(engine="h5netcdf", encoding=encoding)
+        write_whole(Path(path), bytes(made))
 
     def plot(self, target: str = c.COHESION, *, after: pd.DataFrame | None = None) -> Any:
         """Draw one target's fan after its past; see :func:`bayes_alliance.plotting.plot_fan`."""

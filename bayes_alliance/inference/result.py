@@ -17,7 +17,7 @@ from bayes_alliance.inference.gate import Diagnostics, quantity_labels
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["Fit"]
+__all__ = ["Fit", "require_finished"]
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class Fit:
         """
         if reference is None:
             fitting = import_module("bayes_alliance.inference.fitting")
-            reference = fitting.require_passed(fitting.fit_panel(
-                self.spec, self.panel, hypothesis="HX", seed=int(self.provenance["seed"])))
+            reference = fitting.require_passed(require_finished(fitting.fit_panel(
+                self.spec, self.panel, hypothesis="HX", seed=int(self.provenance["seed"]))))
         return import_module("bayes_alliance.hypotheses").compare_episodes(reference, self)
 
     def sensitivity(self) -> Any:
@@ -156,6 +156,20 @@ class Fit:
     def save(self, path: Any, *, overwrite: bool = False) -> None:
         """Save the fit; see :func:`bayes_alliance.inference.save_fit`."""
         import_module("bayes_alliance.inference.store").save_fit(self, path, overwrite=overwrite)
+
+
+def require_finished(fit: Fit) -> Fit:
+    """Return a fit that came to its end.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C stopped it: the sampler answers that with the draws so far, which must not pass
+        for a result on which others rest.
+    """
+    if fit.provenance.get("interrupted"):
+        raise KeyboardInterrupt
+    return fit
 
 
 def _summary(array: xr.DataArray) -> pd.DataFrame:

@@ -17,7 +17,6 @@ import json
 import os
 import re
 import socket
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_alliance.exceptions import AllianceError, SchemaError
+from bayes_alliance.files import SETTLED, write_whole
 
 __all__ = ["Result", "Shelf", "check_keys", "result_text"]
 
@@ -36,9 +36,6 @@ _FORMAT: Final = 1
 # A key is a file name on every system.
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KINDS: Final = "biuf"
-# A lock or a temporary file is written in well under this; an unreadable one that is older is
-# what a killed process left, in seconds.
-_SETTLED: Final = 60.0
 _held: set[Path] = set()
 
 
@@ -182,13 +179,13 @@ class Shelf:
     def write(self, key: str, text: str) -> Result:
         """Keep a result, given as :func:`result_text` has it, and return it as it will be read."""
         head = json.dumps({"key": key, "stamp": self._digest})[:-1]
-        _write(self._result(key), f'{head}, "result": {text}}}\n')
+        write_whole(self._result(key), f'{head}, "result": {text}}}\n')
         (self.folder / "failed" / f"{key}.txt").unlink(missing_ok=True)
         return _from_json(json.loads(text))
 
     def write_failure(self, key: str, trace: str) -> None:
         """Keep the traceback of a key that failed."""
-        _write(self.folder / "failed" / f"{key}.txt", trace)
+        write_whole(self.folder / "failed" / f"{key}.txt", trace)
 
     def _result(self, key: str) -> Path:
         return self.folder / "results" / f"{key}.json"
@@ -199,7 +196,7 @@ class Shelf:
             if any((self.folder / "results").glob("*.json")):
                 raise SchemaError(f"{self.folder} holds results without a stamp.json; pass "
                                   "restart=True to move them aside, or name another folder")
-            _write(path, json.dumps(self._stamp, indent=1) + "\n")
+            write_whole(path, json.dumps(self._stamp, indent=1) + "\n")
             return
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -250,12 +247,10 @@ def _take(lock: Path) -> None:
                        "since": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")})
     while True:
         try:
-            handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            write_whole(lock, mine, overwrite=False)
         except FileExistsError:
             _clear_stale(lock)
             continue
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(mine)
         return
 
 
@@ -269,7 +264,7 @@ def _clear_stale(lock: Path) -> None:
         holder = json.loads(text)
         pid, host, since = int(holder["pid"]), str(holder["host"]), str(holder["since"])
     except (ValueError, KeyError, TypeError):
-        if age < _SETTLED:
+        if age < SETTLED:
             raise AllianceError(f"{lock.parent} is being taken by another run") from None
     else:
         if host != socket.gethostname() or lock in _held or (pid != os.getpid() and _lives(pid)):
@@ -299,17 +294,5 @@ def _sweep(folder: Path) -> None:
     """Remove temporary files that a killed run left."""
     for path in folder.rglob("*.part"):
         with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > _SETTLED:
+            if time.time() - path.stat().st_mtime > SETTLED:
                 path.unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file under a temporary name beside it, then rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)

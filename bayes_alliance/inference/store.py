@@ -6,8 +6,7 @@ and data are computed again, and a file that is truncated or foreign is refused 
 
 import hashlib
 import json
-import os
-import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.files import write_whole
 from bayes_alliance.inference.gate import FULL_GATE, LEAVE_OUT_GATE, diagnose
 from bayes_alliance.inference.result import Fit
 from bayes_alliance.spec import ModelSpec, spec_hash
 from bayes_alliance.tables import Panel
 
-__all__ = ["load_fit", "save_fit"]
+__all__ = ["as_kept", "load_fit", "save_fit"]
 
 _FORMAT = "bayes_alliance fit"
 _VERSION = 1
@@ -38,7 +38,7 @@ def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
     fit : Fit
         Any fit, also one that failed the gate.
     path : str or pathlib.Path
-        Target; written under a temporary name beside it, then renamed.
+        Target; whole or not there, whatever happens.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -46,6 +46,8 @@ def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
     ------
     FileExistsError
         If the file exists and ``overwrite`` is false.
+    OSError
+        If it cannot be written.
     """
     target = Path(path)
     if target.exists() and not overwrite:
@@ -56,18 +58,20 @@ def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
         "left_out": fit.left_out, "provenance": fit.provenance,
         "seconds": fit.diagnostics.seconds, "spec": fit.spec.model_dump(mode="json"),
         "panel": panel, "panel_hash": _digest(panel)}
-    posterior = fit.posterior.astype(np.float32).assign_attrs(header=json.dumps(header))
-    encoding = {str(name): {"zlib": True, "complevel": 1} for name in posterior.data_vars}
+    posterior = as_kept(fit).posterior.assign_attrs(header=json.dumps(header))
+    encoding = {"/posterior": {str(name): {"zlib": True, "complevel": 1}
+                               for name in posterior.data_vars}}
     stats = fit.sample_stats[["diverging", "energy", "n_steps"]]
     stats = stats.assign(diverging=stats["diverging"].astype(np.int8))
-    handle, name = tempfile.mkstemp(dir=target.resolve().parent, suffix=".part")
-    os.close(handle)
-    try:
-        posterior.to_netcdf(name, engine="h5netcdf", group="posterior", encoding=encoding)
-        stats.to_netcdf(name, engine="h5netcdf", mode="a", group="sample_stats")
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+    # Made in memory: HDF5 ends the whole process where a disk is full.
+    write_whole(target, bytes(tree.to_netcdf(engine="h5netcdf", encoding=encoding)),
+                overwrite=overwrite)
+
+
+def as_kept(fit: Fit) -> Fit:
+    """Return a fit with its draws as its file keeps them, in single precision."""
+    return replace(fit, posterior=fit.posterior.astype(np.float32))
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -131,7 +135,7 @@ def _header(posterior: xr.Dataset, source: Path) -> dict[str, Any]:
     if version != _VERSION:
         made = header.get("provenance", {}).get("versions", {}).get("bayes_alliance", "unknown")
         raise SchemaError(f"{source} has format version {version} (made by bayes_alliance {made}); "
-                          f"this version reads {_VERSION}")
+                          f"this version reads {_VERSION}: load it with that one, or fit again")
     return dict(header)
 
 

@@ -22,6 +22,8 @@ from bayes_alliance.inference import (
     package_versions,
     require_passed,
 )
+from bayes_alliance.inference.result import require_finished
+from bayes_alliance.inference.store import as_kept
 from bayes_alliance.report.beside import Beside, read_beside
 from bayes_alliance.report.collect import collect
 from bayes_alliance.report.inputs import ReportInputs
@@ -159,14 +161,16 @@ class FitShelf:
                 if self._announce is not None:
                     self._announce(f"taking up {path.name}")
                 return kept
-        made = make()
+        made = require_finished(make())
         if path is not None:
             made.save(path, overwrite=True)
+            # As a later run will find it, so that both report the same digits.
+            made = as_kept(made)
         return require_passed(made)
 
 
 def _kept(path: Path, spec: ModelSpec, panel: Panel) -> Fit | None:
-    """Return a kept fit if it passed and belongs to this specification, data and versions."""
+    """Return a kept fit that is whole, passed, and is of this specification, data and versions."""
     if not path.is_file():
         return None
     try:
@@ -176,4 +180,5 @@ def _kept(path: Path, spec: ModelSpec, panel: Panel) -> Fit | None:
     same = (fit.provenance["spec_hash"] == spec_hash(spec)
             and fit.provenance["data_hash"] == panel.data_hash
             and fit.provenance["versions"] == package_versions())
-    return fit if same and fit.diagnostics.passed and c.COHESION in fit.posterior else None
+    whole = c.COHESION in fit.posterior and not fit.provenance.get("interrupted")
+    return fit if same and whole and fit.diagnostics.passed else None

@@ -5,14 +5,13 @@ moved to its place.
 """
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from bayes_alliance.files import write_whole
 from bayes_alliance.report.inputs import ReportInputs
 
 __all__ = ["FILES", "diagnostics_summary", "write_machine_files", "write_text"]
@@ -87,12 +86,5 @@ def _plain(value: Any) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name beside it, then rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    """Write a file, whole or not at all; an old one is replaced."""
+    write_whole(path, text)

@@ -69,7 +69,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("bayes_alliance.report.machine.os.replace", fail)
+    monkeypatch.setattr("bayes_alliance.files.os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         write_text(target, "new")
     assert target.read_text() == "old"

@@ -1,0 +1,116 @@
+"""Show whether long work survives being stopped, and whether long use grows.
+
+    python benchmarks/reliability.py faults [--moments 210] [--pairs 12] [--seed 1] [--light]
+    python benchmarks/reliability.py use [--fits 50] [--model rok_japan]
+    python benchmarks/reliability.py report
+
+``faults`` starts a fit, a backtest, a calibration and a report of a small model, lets a signal, a
+full disk, a limit on file sizes, a read-only folder or a memory limit strike at a moment drawn
+from the seed, looks at every file, and runs the same command again; then it runs commands two at
+a time in one folder. ``--light`` takes jobs that sample nothing. Trials are written as they come;
+an interrupted run goes on with those that are missing. Linux; a small disk is mounted where that
+is allowed. ``use`` fits many times in one process, and writes reports side by side. ``report``
+writes ``reports/reliability.md`` from what the others found.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bayes_alliance.inference import package_versions
+from bayes_alliance.report.machine import write_text
+from benchmarks.provenance import ROOT, code_hash
+
+OUT = ROOT / "reports" / "validation" / "reliability"
+# What keeps, locks, resumes and tells; the sampler has no part in it.
+CODE = ("inference/store.py", "inference/shelf.py", "inference/many.py", "inference/workers.py",
+        "inference/study.py", "report/*.py", "cli/*.py", "forecast/origins.py", "files.py")
+
+
+def faults(options: argparse.Namespace) -> bool:
+    """Run the trials that are missing; return whether all are good."""
+    from benchmarks import reliability_jobs as jobs_of
+    from benchmarks.reliability_faults import pair, reference, trial
+
+    path = options.out / "faults.json"
+    stamp = {"seed": options.seed, "light": options.light, "code_hash": code_hash(*CODE),
+             "versions": package_versions()}
+    kept = _read(path)
+    if kept is not None and kept["stamp"] != stamp:
+        if not options.restart:
+            sys.exit(f"{path} is of other code, versions or seed; pass --restart to begin anew")
+        kept = None
+    trials = kept["trials"] if kept else []
+    pairs = kept["pairs"] if kept else []
+    print(f"taking up {len(trials)} of {options.moments} moments and {len(pairs)} of "
+          f"{options.pairs} pairs", flush=True)
+    with tempfile.TemporaryDirectory() as made:
+        if options.light:
+            named, order = jobs_of.light_jobs(), jobs_of.LIGHT
+        else:
+            named = jobs_of.full_jobs(jobs_of.small_model(Path(made) / "model"))
+            order = jobs_of.FULL
+        usual = {}
+        for name, job in named.items():
+            usual[name] = reference(job)
+            print(f"{name}: {usual[name].seconds:.1f} s, {usual[name].touches} touches, "
+                  f"{len(usual[name].files)} files", flush=True)
+        small_disk = not options.light and os.geteuid() == 0
+        jobs = [named[name] for name in order]
+
+        def keep() -> None:
+            found = {"stamp": stamp, "small_disk": small_disk,
+                     "jobs": {name: {"seconds": round(one.seconds, 2), "touches": one.touches,
+                                     "files": len(one.files)} for name, one in usual.items()},
+                     "trials": trials, "pairs": pairs}
+            write_text(path, json.dumps(found, indent=1) + "\n")
+
+        for number in range(len(trials), options.moments):
+            trials.append(trial(number, jobs, usual, options.seed, small_disk=small_disk))
+            keep()
+            print(_line(trials[-1]), flush=True)
+        for number in range(len(pairs), options.pairs):
+            pairs.append(pair(number, list(named.values()), usual, options.seed))
+            keep()
+            print(pairs[-1], flush=True)
+    bad = [one for one in (*trials, *pairs) if not one["good"]]
+    struck = sum(one["outcome"] != "never struck" for one in trials)
+    print(f"{struck} faults struck, {len(pairs)} pairs, {len(bad)} bad")
+    return not bad
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _line(one: dict[str, Any]) -> str:
+    return (f"{one['number']:4d} {one['job']:11s} {one['fault']:16s} {one.get('moment', ''):28s} "
+            f"status {one.get('status')}: {one['outcome']}")
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("what", choices=("faults", "use", "report"))
+    parser.add_argument("--moments", type=int, default=210)
+    parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--light", action="store_true", help="jobs that sample nothing")
+    parser.add_argument("--restart", action="store_true", help="forget what was found before")
+    parser.add_argument("--fits", type=int, default=50)
+    parser.add_argument("--model", default="", help="name or path; the small model if not given")
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.what == "faults":
+        sys.exit(0 if faults(options) else 1)
+
+
+if __name__ == "__main__":
+    main()
