@@ -217,6 +217,8 @@ def _afterwards(job: Job, child: Child, place: Place, usual: Reference) -> dict[
         "cut_short": cut_short, "half": {name: found[name] for name in half}, "left": left,
         "again_status": again.status, "again": said, "again_said": _last(again.output),
         "left_after": _left(place.folder), "good": good,
+        "differs": [name for name in {**usual.files, **after}
+                    if after.get(name) != usual.files.get(name)],
         "outcome": f"{files}; {said}" + ("" if good else " (BAD)")}
 
 

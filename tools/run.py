@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
-"""Set up the environment from the lock file and run a job.
+r"""Set up the environment from the lock file and run a job.
 
-Jobs: report, test, check, benchmark (installs the peers too), setup.
+Jobs: report, test, check, benchmark (installs the peers too), setup. With ``--lock lowest`` after
+the job, an environment of its own is used, ``.venv-lowest``, which holds the lowest version of
+each dependency that ``pyproject.toml`` allows. That lock file is made with
+
+    uv pip compile pyproject.toml --extra dev --universal --python-version 3.12 \
+        --resolution lowest-direct --generate-hashes --no-header --no-annotate -o tools/lowest.lock
 
 Standard library only. The file parses on old Pythons so that it can say which one is missing.
 """
@@ -19,6 +24,8 @@ VENV = os.path.join(ROOT, ".venv")
 LOCK = os.path.join(ROOT, "requirements.lock")
 STAMP = os.path.join(VENV, "lock.sha256")
 PEERS = os.path.join(ROOT, "benchmarks", "peers.lock")
+LOWEST = os.path.join(ROOT, "tools", "lowest.lock")
+LOCKS = ("usual", "lowest")
 JOBS = ("report", "test", "check", "benchmark", "setup")
 
 
@@ -36,13 +43,14 @@ def version_of(command):
 
 def candidates():
     """Yield commands that may be a suitable Python, best first."""
-    yield "python3.13"
-    yield "python3.12"
+    known = ["python3.13", "python3.12"]
+    # The lowest versions are those of the oldest Python too.
+    yield from known[::-1] if LOCK == LOWEST else known
     yield "python3"
     versions = os.path.join(os.path.expanduser("~"), ".pyenv", "versions")
     if os.path.isdir(versions):
         # A version manager's shim may refuse to run what is nevertheless installed.
-        for name in sorted(os.listdir(versions), reverse=True):
+        for name in sorted(os.listdir(versions), reverse=LOCK != LOWEST):
             yield os.path.join(versions, name, "bin", "python3")
 
 
@@ -117,7 +125,8 @@ def set_up():
         sys.exit("Python {}.{} or {}.{} is needed and was not found: install it, for example "
                  "from python.org or with your package manager, and run this again.".format(
                      *(OLDEST + NEWEST)))
-    print("setting up .venv with {} (once, about a minute)".format(python), flush=True)
+    print("setting up {} with {} (once, about a minute)".format(os.path.basename(VENV), python),
+          flush=True)
     if os.path.isdir(VENV):
         shutil.rmtree(VENV)
     if uv_runs():
@@ -130,11 +139,25 @@ def set_up():
         file.write(fingerprint())
 
 
+def choose(lock):
+    """Take another lock file, and an environment of its own for it."""
+    global LOCK, VENV, STAMP
+    if lock == "lowest":
+        LOCK = LOWEST
+        VENV = os.path.join(ROOT, ".venv-lowest")
+        STAMP = os.path.join(VENV, "lock.sha256")
+
+
 def main(arguments):
     """Run one job."""
-    if len(arguments) < 1 or arguments[0] not in JOBS:
-        sys.exit("usage: python3 tools/run.py {}".format("|".join(JOBS)))
-    job, rest = arguments[0], arguments[1:]
+    job, rest = (arguments or [""])[0], list(arguments[1:])
+    named = rest[:1] == ["--lock"]
+    if job not in JOBS or (named and (len(rest) < 2 or rest[1] not in LOCKS)):
+        sys.exit("usage: python3 tools/run.py {} [--lock {}] ...".format(
+            "|".join(JOBS), "|".join(LOCKS)))
+    if named:
+        choose(rest[1])
+        rest = rest[2:]
     set_up()
     python = venv_python()
     if job == "report":

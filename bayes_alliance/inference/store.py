@@ -6,7 +6,6 @@ and data are computed again, and a file that is truncated or foreign is refused 
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from bayes_alliance.inference.result import Fit
 from bayes_alliance.spec import ModelSpec, spec_hash
 from bayes_alliance.tables import Panel
 
-__all__ = ["as_kept", "load_fit", "save_fit"]
+__all__ = ["load_fit", "save_fit"]
 
 _FORMAT = "bayes_alliance fit"
 _VERSION = 1
@@ -58,7 +57,7 @@ def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
         "left_out": fit.left_out, "provenance": fit.provenance,
         "seconds": fit.diagnostics.seconds, "spec": fit.spec.model_dump(mode="json"),
         "panel": panel, "panel_hash": _digest(panel)}
-    posterior = as_kept(fit).posterior.assign_attrs(header=json.dumps(header))
+    posterior = fit.posterior.astype(np.float32).assign_attrs(header=json.dumps(header))
     encoding = {"/posterior": {str(name): {"zlib": True, "complevel": 1}
                                for name in posterior.data_vars}}
     stats = fit.sample_stats[["diverging", "energy", "n_steps"]]
@@ -67,11 +66,6 @@ def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
     # Made in memory: HDF5 ends the whole process where a disk is full.
     write_whole(target, bytes(tree.to_netcdf(engine="h5netcdf", encoding=encoding)),
                 overwrite=overwrite)
-
-
-def as_kept(fit: Fit) -> Fit:
-    """Return a fit with its draws as its file keeps them, in single precision."""
-    return replace(fit, posterior=fit.posterior.astype(np.float32))
 
 
 def load_fit(path: str | Path) -> Fit:

@@ -23,7 +23,6 @@ from bayes_alliance.inference import (
     require_passed,
 )
 from bayes_alliance.inference.result import require_finished
-from bayes_alliance.inference.store import as_kept
 from bayes_alliance.report.beside import Beside, read_beside
 from bayes_alliance.report.collect import collect
 from bayes_alliance.report.inputs import ReportInputs
@@ -162,11 +161,12 @@ class FitShelf:
                     self._announce(f"taking up {path.name}")
                 return kept
         made = require_finished(make())
-        if path is not None:
-            made.save(path, overwrite=True)
-            # As a later run will find it, so that both report the same digits.
-            made = as_kept(made)
-        return require_passed(made)
+        if path is None:
+            return require_passed(made)
+        made.save(path, overwrite=True)
+        require_passed(made)
+        # As a later run will find it, so that both report the same digits.
+        return load_fit(path)
 
 
 def _kept(path: Path, spec: ModelSpec, panel: Panel) -> Fit | None:

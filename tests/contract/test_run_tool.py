@@ -1,10 +1,14 @@
 import importlib.util
 import os
+import re
 import stat
 import subprocess
 import sys
+import tomllib
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 
 @pytest.fixture
@@ -74,6 +78,47 @@ def test_every_package_of_the_lock_carries_hashes_and_no_place(root):
     assert len(packages) > 40
     assert all("==" in line for line in packages)
     assert text.count("--hash=sha256:") >= len(packages)
+
+
+def test_the_lowest_lock_holds_the_lowest_version_of_each_dependency(root):
+    text = (root / "tools" / "lowest.lock").read_text()
+    assert "://" not in text
+    # Some are there twice, once for Pythons that the tool does not take.
+    lines = [line for line in text.splitlines() if "python_full_version >= '3.14'" not in line]
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", "\n".join(lines), re.M))
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    named = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    assert len(named) > 20
+    for requirement in map(Requirement, named):
+        (lowest,) = [Version(part.version) for part in requirement.specifier
+                     if part.operator == ">="]
+        found = Version(locked[requirement.name])
+        assert found in requirement.specifier
+        # The first release that the bound lets in: 2.10 is 2.10.0, and 1.2 may be 1.2.1 where
+        # 1.2.0 was withdrawn.
+        assert found.release[:len(lowest.release)] == lowest.release, requirement
+
+
+def test_the_lowest_lock_has_an_environment_of_its_own_and_the_oldest_python(
+        tool, tmp_path, monkeypatch):
+    for name in ("VENV", "LOCK", "STAMP"):
+        monkeypatch.setattr(tool, name, getattr(tool, name))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert next(iter(tool.candidates())) == "python3.13"
+    tool.choose("usual")
+    assert os.path.basename(tool.LOCK) == "requirements.lock"
+    assert os.path.basename(tool.VENV) == ".venv"
+    tool.choose("lowest")
+    assert os.path.basename(tool.LOCK) == "lowest.lock"
+    assert os.path.basename(os.path.dirname(tool.STAMP)) == ".venv-lowest"
+    assert next(iter(tool.candidates())) == "python3.12"
+
+
+def test_an_unknown_lock_is_refused(root):
+    done = subprocess.run([sys.executable, str(root / "tools" / "run.py"), "test", "--lock", "odd"],
+                          capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode != 0
+    assert "--lock usual|lowest" in done.stderr
 
 
 def test_an_unknown_job_is_refused(root):
