@@ -13,6 +13,7 @@ Every one is an :class:`AllianceError` and also the standard-library type it is:
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,12 +31,25 @@ __all__ = [
 ]
 
 
+_LONGEST_NAME = 100
+_MOST_NAMES = 500
+_LONGEST_PROBLEM = 500
+_MOST_SHOWN = 100
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, else nothing.
 
     A name that only begins like a known one counts as near where no spelling is.
     """
-    names = list(known)
+    if len(name) > _LONGEST_NAME:
+        return ""
+    return _nearest(name, tuple(known)[:_MOST_NAMES])
+
+
+# One wrong name often stands in every row of a table, and spelling is compared letter by letter.
+@lru_cache(maxsize=512)
+def _nearest(name: str, names: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     if not near and len(name) > 2:
         near = [one for one in names if one.startswith(name)][:1]
@@ -66,7 +80,10 @@ class Fault:
     def __str__(self) -> str:
         place = f"{self.file}, {self.where}" if self.where else self.file
         tail = f" (allowed: {self.allowed})" if self.allowed else ""
-        return f"{place}: {self.problem}{tail}"
+        problem = self.problem
+        if len(problem) > _LONGEST_PROBLEM:
+            problem = f"{problem[:_LONGEST_PROBLEM]}..."
+        return f"{place}: {problem}{tail}"
 
 
 class AllianceError(Exception):
@@ -74,7 +91,10 @@ class AllianceError(Exception):
 
 
 class _FaultList(AllianceError, ValueError):
-    """An error that lists every fault found, not only the first."""
+    """An error that lists every fault found, not only the first.
+
+    The message shows the first hundred; ``faults`` holds all of them.
+    """
 
     def __init__(self, faults: Sequence[Fault] | str) -> None:
         if isinstance(faults, str):
@@ -84,7 +104,10 @@ class _FaultList(AllianceError, ValueError):
         self.faults = tuple(faults)
         count = len(self.faults)
         head = "1 fault" if count == 1 else f"{count} faults"
-        super().__init__("\n".join([f"{head}:", *(f"  {fault}" for fault in self.faults)]))
+        lines = [f"{head}:", *(f"  {fault}" for fault in self.faults[:_MOST_SHOWN])]
+        if count > _MOST_SHOWN:
+            lines.append(f"  and {count - _MOST_SHOWN} more")
+        super().__init__("\n".join(lines))
 
 
 class DataError(_FaultList):

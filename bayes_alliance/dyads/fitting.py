@@ -24,14 +24,14 @@ from bayes_alliance.dyads.model import build_dyad_model
 from bayes_alliance.dyads.sampling import draw_stage
 from bayes_alliance.dyads.spec import DyadModelSpec, read_dyad_model
 from bayes_alliance.dyads.tables import DyadPanel, build_dyad_panel
-from bayes_alliance.exceptions import SchemaError, SpecError
+from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.files import write_whole
 from bayes_alliance.inference import package_versions
 from bayes_alliance.inference.compiled import Compiled, compile_model
 from bayes_alliance.inference.gate import FULL_GATE, Gate, diagnose
 from bayes_alliance.inference.sampling import Progress
 from bayes_alliance.model.predict import softabs
-from bayes_alliance.spec import shipped_folder
+from bayes_alliance.spec import find_dyad_dataset
 
 __all__ = ["DyadFit", "StageFit", "fit_dyad_panel", "fit_dyads", "fit_stage", "load_dyad_fit",
            "load_dyad_model", "paths_of"]
@@ -155,15 +155,7 @@ def load_dyad_model(model: str | Path) -> tuple[DyadModelSpec, DyadPanel]:
         If file or tables are wrong.
     """
     spec, path = read_dyad_model(model), Path(model)
-    places = [shipped_folder("data")]
-    if path.suffix == ".toml":
-        near = path.resolve().parent
-        places = [near, near / "data", near.parent / "data", *places]
-    folder = next((place / spec.model.dataset for place in places
-                   if (place / spec.model.dataset / "dyads.csv").is_file()), None)
-    if folder is None:
-        raise SpecError(f"no dataset {spec.model.dataset!r} with dyads (looked in "
-                        f"{', '.join(map(str, places))})")
+    folder = find_dyad_dataset(spec.model.dataset, path if path.suffix == ".toml" else None)
     return spec, build_dyad_panel(spec, folder)
 
 

@@ -4,21 +4,23 @@ Invariant: like a model of one dyad's months, the file is all that a result depe
 tables; what is not declared is refused.
 """
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import Fault, SpecError
-from bayes_alliance.spec import shipped_folder
+from bayes_alliance.spec import read_toml, shipped_folder, text_for_numbers
+from bayes_alliance.spec.fields import Name, Title, Whole
 from bayes_alliance.spec.priors import LogNormal, Normal
+from bayes_alliance.spec.scales import prior_problems
 
 __all__ = ["DyadModelSpec", "DyadPriors", "DyadSampler", "read_dyad_model"]
 
 HYPOTHESES: Final = ("H0", "HX", "H1", "H2", "H12")
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[Whole, Field(ge=1, le=100_000)]
+Year = Annotated[Whole, Field(ge=1800, le=2199)]
 
 
 class _Frozen(BaseModel):
@@ -28,13 +30,13 @@ class _Frozen(BaseModel):
 class DyadHead(_Frozen):
     """Name, dataset, years, patron, classes of dyads, response of cohesion."""
 
-    name: str
-    title: str
+    name: Name
+    title: Title
     dataset: str
-    start: int
-    end: int
-    patron: str
-    classes: tuple[str, ...] = Field(min_length=1)
+    start: Year
+    end: Year
+    patron: Name
+    classes: tuple[Name, ...] = Field(min_length=1)
     response: Literal["adjustment", "level"] = "adjustment"
 
     @model_validator(mode="after")
@@ -73,18 +75,18 @@ class DyadPriors(_Frozen):
 class DyadSampler(_Frozen):
     """Settings of the sampler."""
 
-    chains: Count = 2
+    chains: Annotated[Whole, Field(ge=1, le=64)] = 2
     tune: Count = 500
     draws: Count = 600
-    target_accept: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    max_depth: Annotated[int, Field(ge=1, le=12)] = 9
+    target_accept: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.8
+    max_depth: Annotated[Whole, Field(ge=1, le=12)] = 9
 
 
 class DyadModelSpec(_Frozen):
     """A whole model over dyads."""
 
     model: DyadHead
-    latents: dict[str, tuple[str, ...]]
+    latents: dict[str, tuple[Name, ...]]
     hypotheses: dict[str, tuple[Literal["threat", "credibility"], ...]]
     priors: DyadPriors = DyadPriors()
     sampler: DyadSampler = DyadSampler()
@@ -98,6 +100,9 @@ class DyadModelSpec(_Frozen):
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} named twice (allowed: an indicator once)")
+        problems = prior_problems(self.priors)
+        if problems:
+            raise ValueError("; ".join(problems))
         if set(self.hypotheses) != set(HYPOTHESES):
             raise ValueError(f"hypotheses are {', '.join(self.hypotheses)} (allowed: "
                              f"{', '.join(HYPOTHESES)})")
@@ -124,13 +129,15 @@ def read_dyad_model(model: str | Path) -> DyadModelSpec:
         known = sorted(one.stem for one in (shipped_folder("models") / "panels").glob("*.toml"))
         raise SpecError([Fault(str(model), "", "is no model over dyads",
                                f"a path to a .toml file, or one of {', '.join(known)}")])
+    raw = read_toml(path)
+    faults = text_for_numbers(raw.get("priors"), path.name)
     try:
-        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError([Fault(path.name, "", f"is not TOML: {error}", "a TOML file")]) from None
-    try:
-        return DyadModelSpec.model_validate(raw)
+        found = DyadModelSpec.model_validate(raw)
     except ValidationError as error:
-        raise SpecError([Fault(path.name, ".".join(map(str, one["loc"])), one["msg"],
-                               "see the comments of models/panels/quasi_alliances.toml")
-                         for one in error.errors()]) from None
+        faults += [Fault(path.name, ".".join(map(str, one["loc"])),
+                         one["msg"].removeprefix("Value error, "),
+                         "see the comments of models/panels/quasi_alliances.toml")
+                   for one in error.errors(include_url=False)]
+    if faults:
+        raise SpecError(faults)
+    return found

@@ -17,6 +17,7 @@ from bayes_alliance.dyads.names import FAMILIES
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.exceptions import DataError, Fault
 from bayes_alliance.spec import TRANSFORMS
+from bayes_alliance.tables.cells import NUMBER, read_rows
 
 __all__ = ["COLUMNS", "DyadPanel", "build_dyad_panel", "read_tables"]
 
@@ -29,9 +30,14 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "sources": ("source", "citation", "address", "licence", "redistribution", "retrieved",
                 "sha256", "note"),
 }
-_WORDS: Final = {"latent": c.LATENTS, "level": ("member", "dyad"), "family": tuple(FAMILIES),
-                 "transform": ("identity", "log1p", "log")}
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "latent": c.LATENTS, "level": ("member", "dyad"), "family": tuple(FAMILIES),
+    "transform": ("identity", "log1p", "log")}
 _MOST_TOLD: Final = 20
+# Of a table of names, and of observations.
+_MOST_ROWS: Final = (20_000, 1_000_000)
+_LARGEST: Final = 1e15
+_LARGEST_TRANSFORMED: Final = 1e6
 
 
 @dataclass(frozen=True)
@@ -71,34 +77,31 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     faults: list[Fault] = []
     tables: dict[str, pd.DataFrame] = {}
     for name, columns in COLUMNS.items():
-        path = folder / f"{name}.csv"
-        try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError,
-                ) as error:
-            faults.append(Fault(path.name, "", f"cannot be read: {error}",
-                                f"a CSV file with the columns {', '.join(columns)}"))
-            continue
-        if tuple(table.columns) != columns:
-            faults.append(Fault(path.name, "header", f"has the columns {', '.join(table.columns)}",
-                                ", ".join(columns)))
-            continue
-        tables[name] = table
+        file = f"{name}.csv"
+        rows, found = read_rows(folder / file, file, columns,
+                                maximum=_MOST_ROWS[name == "observations"])
+        faults += found
+        if rows is not None and not found:
+            # Values of a table and faults name the same row only where no line is left out.
+            table = pd.DataFrame([cells for _, cells in rows.cells], columns=rows.header,
+                                 index=[line for line, _ in rows.cells], dtype=str)
+            tables[name] = table[list(columns)].apply(lambda column: column.str.strip())
     if not faults:
         faults = _check(tables)
     if faults:
         raise DataError(faults[:_MOST_TOLD])
-    return tables
+    return {name: table.reset_index(drop=True) for name, table in tables.items()}
 
 
 def _number(table: pd.DataFrame, file: str, column: str, faults: list[Fault],
             empty: bool = False) -> pd.Series:
     """Return a column as numbers; note every cell that is none."""
-    text = table[column].str.strip()
-    numbers = pd.to_numeric(text, errors="coerce").astype(float)
-    wrong = ~np.isfinite(numbers) & ~((text == "") & empty)
-    faults += [Fault(file, f"row {i + 2}, {column}", f"is {table[column].iloc[i]!r}",
-                     "a finite number" + (" or nothing" if empty else ""))
+    text = table[column]
+    numbers = pd.to_numeric(text.where(text.str.fullmatch(NUMBER)), errors="coerce").astype(float)
+    wrong = ~(np.abs(numbers) <= _LARGEST) & ~((text == "") & empty)
+    faults += [Fault(file, f"row {table.index[i]}, {column}", f"is {text.iloc[i]!r}",
+                     f"a number of at most {_LARGEST:g} in size"
+                     + (" or nothing" if empty else ""))
                for i in np.flatnonzero(wrong)]
     return numbers
 
@@ -108,27 +111,41 @@ def _check(tables: dict[str, pd.DataFrame]) -> list[Fault]:
     faults: list[Fault] = []
     for name, column in (("members", "member"), ("dyads", "dyad"), ("indicators", "indicator")):
         keys = tables[name][column]
-        faults += [Fault(f"{name}.csv", f"row {i + 2}, {column}", f"{keys.iloc[i]!r} is there twice"
-                         if keys.iloc[i] else "is empty", "one row each")
+        faults += [Fault(f"{name}.csv", f"row {keys.index[i]}, {column}",
+                         f"{keys.iloc[i]!r} is there twice" if keys.iloc[i] else "is empty",
+                         "one row each")
                    for i in np.flatnonzero(keys.duplicated() | (keys == ""))]
     members = set(tables["members"]["member"])
     dyads, indicators = tables["dyads"], tables["indicators"]
-    for i, row in enumerate(dyads.itertuples(), 2):
+    for row in dyads.itertuples():
         unknown = [one for one in (row.member_a, row.member_b) if one not in members]
         if unknown or row.member_a == row.member_b:
-            faults.append(Fault("dyads.csv", f"row {i}", f"pairs {row.member_a} and "
+            faults.append(Fault("dyads.csv", f"row {row.Index}", f"pairs {row.member_a} and "
                                 f"{row.member_b}", "two different members of members.csv"))
     for column in ("first", "last", "years"):
         dyads[column] = _number(dyads, "dyads.csv", column, faults)
     for column, words in _WORDS.items():
-        faults += [Fault("indicators.csv", f"row {i + 2}, {column}",
+        faults += [Fault("indicators.csv", f"row {indicators.index[i]}, {column}",
                          f"is {indicators[column].iloc[i]!r}", ", ".join(words))
                    for i in np.flatnonzero(~indicators[column].isin(words))]
     for column in ("shift", "scale", "orientation", "year_effect", "reference",
                    "own_error"):
         indicators[column] = _number(indicators, "indicators.csv", column, faults)
-    faults += [Fault("indicators.csv", f"row {i + 2}, orientation", "is not 1 or -1", "1, -1")
-               for i in np.flatnonzero(~indicators["orientation"].isin([1.0, -1.0]))]
+    for column, numbers in (("orientation", (1.0, -1.0)), ("year_effect", (0.0, 1.0)),
+                            ("reference", (0.0, 1.0)), ("own_error", (0.0, 1.0))):
+        known = indicators[column].isin(numbers) | indicators[column].isna()
+        faults += [Fault("indicators.csv", f"row {indicators.index[i]}, {column}",
+                         f"is not {' or '.join(f'{one:g}' for one in numbers)}",
+                         ", ".join(f"{one:g}" for one in numbers))
+                   for i in np.flatnonzero(~known)]
+    plain = ((indicators["transform"] == "identity") & (indicators["shift"] == 0)
+             & (indicators["scale"] == 1))
+    for column, where, problem, allowed in (
+            ("scale", ~(indicators["scale"] > 0), "is not positive", "above 0"),
+            ("transform", (indicators["family"] != "normal") & ~plain, "changes counts",
+             "identity with shift 0 and scale 1, but for normal")):
+        faults += [Fault("indicators.csv", f"row {indicators.index[i]}, {column}", problem, allowed)
+                   for i in np.flatnonzero(where)]
     return faults + _check_observations(tables, faults)
 
 
@@ -141,7 +158,7 @@ def _check_observations(tables: dict[str, pd.DataFrame], before: list[Fault]) ->
     if before or faults or indicators.index.has_duplicates:
         return faults
     known = rows["indicator"].isin(indicators.index)
-    faults += [Fault("observations.csv", f"row {i + 2}, indicator",
+    faults += [Fault("observations.csv", f"row {rows.index[i]}, indicator",
                      f"{rows['indicator'].iloc[i]!r} is not in indicators.csv", "one that is")
                for i in np.flatnonzero(~known)]
     about = indicators.reindex(rows["indicator"])
@@ -155,6 +172,8 @@ def _check_observations(tables: dict[str, pd.DataFrame], before: list[Fault]) ->
             dtype=bool),
         "year is no whole number": rows["year"].to_numpy() % 1 != 0,
         "value is not 0 or 1": (family == "bernoulli") & ~np.isin(value, (0.0, 1.0)),
+        "value becomes absurd by transform, shift and scale of its indicator": ~(
+            np.abs(_transformed(value, about)) <= _LARGEST_TRANSFORMED),
         "value is no count": np.isin(family, ("beta_binomial", "negative_binomial")) & ~whole,
         "n is not a count of at least the value": (family == "beta_binomial") & ~(
             (n >= 1) & (n >= value) & (n % 1 == 0)),
@@ -162,10 +181,21 @@ def _check_observations(tables: dict[str, pd.DataFrame], before: list[Fault]) ->
             ["indicator", "unit", "year"]).to_numpy(),
     }
     for problem, where in wrong.items():
-        faults += [Fault("observations.csv", f"row {i + 2}",
+        faults += [Fault("observations.csv", f"row {rows.index[i]}",
                          f"{problem} ({rows['indicator'].iloc[i]}, {rows['unit'].iloc[i]}, "
                          f"{rows['year'].iloc[i]:g})") for i in np.flatnonzero(where)]
     return faults
+
+
+def _transformed(value: np.ndarray, about: pd.DataFrame) -> np.ndarray:
+    """Return values on the model's scale; infinite or missing where they have none."""
+    moved = np.zeros(len(value))
+    with np.errstate(all="ignore"):
+        for kind in TRANSFORMS:
+            here = (about["transform"] == kind).to_numpy()
+            moved[here] = TRANSFORMS[kind].apply(value[here], about["shift"].to_numpy(float)[here],
+                                                 about["scale"].to_numpy(float)[here])
+    return moved
 
 
 def build_dyad_panel(spec: DyadModelSpec, folder: Path) -> DyadPanel:

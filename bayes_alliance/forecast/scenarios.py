@@ -5,7 +5,7 @@ administrations that the model and its panel have, and months of the forecast, a
 itself nowhere; all that is wrong with one is said at once, before anything is drawn.
 """
 
-import tomllib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from bayes_alliance.exceptions import Fault, SpecError, did_you_mean
 from bayes_alliance.forecast.conditions import place_conditions
-from bayes_alliance.spec import ModelSpec
-from bayes_alliance.spec.fields import Frozen
+from bayes_alliance.spec import ModelSpec, read_toml
+from bayes_alliance.spec.fields import NAME, Frozen
 from bayes_alliance.spec.forecasting import (
     AS_NOW,
     UNKNOWN_GOVERNMENT,
@@ -121,15 +121,15 @@ def _read(path: Path) -> Scenario:
     if not path.is_file():
         raise SpecError([Fault(str(path), "", "there is no such scenario file",
                                "a .toml file with one table [scenarios.NAME]")])
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError([Fault(path.name, "", f"is no valid TOML: {error}")]) from None
+    raw = read_toml(path)
     tables = raw.get("scenarios")
     if set(raw) != {"scenarios"} or not isinstance(tables, dict) or len(tables) != 1:
         raise SpecError([Fault(path.name, "", "does not hold exactly one scenario",
                                "one table [scenarios.NAME] and nothing else")])
     (name, table), = tables.items()
+    if not re.fullmatch(NAME, name):
+        raise SpecError([Fault(path.name, f"scenarios.{name}", f"{name!r} is no name",
+                               "letters, digits, _ and -")])
     if name == AS_NOW:
         raise SpecError([Fault(path.name, f"scenarios.{name}", "is built in and cannot be "
                                "declared", "another name")])

@@ -7,15 +7,23 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["Finite", "Frozen", "Month", "Positive", "Probability", "Rate", "Title", "Window"]
+__all__ = ["NAME", "Finite", "Flag", "Frozen", "Month", "Name", "Positive", "Probability", "Rate",
+           "Title", "Whole", "Window"]
 
-Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+# Of the years 1800 to 2199, as in the tables; in a pattern, \d would also take other scripts.
+Month = Annotated[str, StringConstraints(pattern=r"^(1[89]|2[01])[0-9]{2}-(0[1-9]|1[0-2])$")]
 Window = tuple[Month, Month]
-Title = Annotated[str, StringConstraints(min_length=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# A name may stand in the name of a file.
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,79}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Title = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,300}$")]
+# Strict: "0.5" and true are no numbers, "yes" is no flag; a whole number is a number.
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Probability = Annotated[float, Field(ge=0, le=1, strict=True)]
+Finite = Annotated[float, Field(ge=-1e6, le=1e6, strict=True)]
+Rate = Annotated[float, Field(ge=0, le=1e6, strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]
 
 
 class Frozen(BaseModel):

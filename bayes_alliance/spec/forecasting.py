@@ -13,9 +13,11 @@ from bayes_alliance.spec.fields import (
     Finite,
     Frozen,
     Month,
+    Name,
     Probability,
     Rate,
     Title,
+    Whole,
     Window,
 )
 
@@ -29,7 +31,7 @@ AS_NOW: Final = "as_now"
 UNKNOWN_GOVERNMENT: Final = "unknown"
 BOTH: Final = "both"
 
-Ahead = Annotated[int, Field(ge=1, le=60)]
+Ahead = Annotated[Whole, Field(ge=1, le=60)]
 
 
 class OfficeSpec(Frozen):
@@ -51,9 +53,9 @@ class OfficeSpec(Frozen):
     """
 
     first: Month | None = None
-    months: Annotated[int, Field(ge=1)] | None = None
+    months: Annotated[Whole, Field(ge=1, le=1200)] | None = None
     change: Probability = 1.0
-    mean_months: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    mean_months: Annotated[float, Field(ge=1, le=1e6, strict=True)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -123,9 +125,9 @@ class ForecastSpec(Frozen):
     """
 
     horizon: Ahead = 24
-    rate_months: Annotated[int, Field(ge=1)] = 24
+    rate_months: Annotated[Whole, Field(ge=1, le=1200)] = 24
     offices: dict[str, OfficeSpec] = Field(default_factory=dict)
-    outcomes: dict[str, OutcomeSpec] = Field(default_factory=dict)
+    outcomes: dict[Name, OutcomeSpec] = Field(default_factory=dict)
 
 
 class _Placed(Frozen):

@@ -16,7 +16,8 @@ from bayes_alliance.exceptions import Fault, SpecError, did_you_mean
 from bayes_alliance.spec.schema import ModelSpec
 from bayes_alliance.spec.shipped import find_model
 
-__all__ = ["parse_model", "posterior_hash", "read_model", "spec_hash"]
+__all__ = ["parse_model", "posterior_hash", "read_model", "read_toml", "spec_hash",
+           "text_for_numbers"]
 
 _MAXIMUM_BYTES = 1_000_000
 
@@ -40,32 +41,82 @@ def read_model(name: str | Path) -> ModelSpec:
         If the file is missing, is no TOML or breaks the schema; lists every fault.
     """
     path = find_model(name)
-    if path.stat().st_size > _MAXIMUM_BYTES:
-        raise SpecError([Fault(path.name, "", f"the file has {path.stat().st_size} bytes",
+    return _validate(read_toml(path), path.name)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    dict
+        What it says.
+
+    Raises
+    ------
+    SpecError
+        If it is too large, is not UTF-8 or is no TOML.
+    """
+    size = path.stat().st_size
+    if size > _MAXIMUM_BYTES:
+        raise SpecError([Fault(path.name, "", f"the file has {size} bytes",
                                f"at most {_MAXIMUM_BYTES} bytes")])
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError([Fault(path.name, f"byte {error.start}", "is not UTF-8",
                                "a TOML file in UTF-8")]) from None
-    return parse_model(text, path.name)
+    return _parse(text, path.name)
+
+
+def _parse(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise SpecError([Fault(file, "", "is nested too deep", "tables in tables, a few levels "
+                               "deep")]) from None
+    except ValueError as error:  # a whole number of thousands of digits is no TOMLDecodeError
+        raise SpecError([Fault(file, "", f"is no valid TOML: {error}", "a TOML file")]) from None
 
 
 def parse_model(text: str, file: str = "model.toml") -> ModelSpec:
     """Parse the text of a model file; see :func:`read_model`."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError([Fault(file, "", f"is no valid TOML: {error}")]) from None
-    return _validate(raw, file)
+    return _validate(_parse(text, file), file)
 
 
 def _validate(raw: dict[str, Any], file: str) -> ModelSpec:
+    faults = text_for_numbers(raw.get("priors"), file)
     try:
-        return ModelSpec.model_validate(raw)
+        found = ModelSpec.model_validate(raw)
     except ValidationError as error:
-        faults = [_fault(item, file) for item in error.errors(include_url=False)]
-        raise SpecError(faults) from None
+        faults += [_fault(item, file) for item in error.errors(include_url=False)]
+    if faults:
+        raise SpecError(faults)
+    return found
+
+
+def text_for_numbers(priors: Any, file: str) -> list[Fault]:
+    """Return a fault for every number of the priors that is written as text or as true.
+
+    Parameters
+    ----------
+    priors : dict
+        The file's table of priors, as read.
+    file : str
+        What faults call the file.
+    """
+    faults = []
+    for name, value in priors.items() if isinstance(priors, dict) else ():
+        for key, number in value.items() if isinstance(value, dict) else [("", value)]:
+            if isinstance(number, (str, bool)):
+                where = ".".join(part for part in ("priors", name, key) if part)
+                faults.append(Fault(file, where, f"{number!r} is no number", "a number"))
+    return faults
 
 
 def _fault(item: Any, file: str) -> Fault:

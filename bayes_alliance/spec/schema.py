@@ -9,7 +9,17 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from bayes_alliance.constants import COHESION, HYPOTHESES, LATENTS
-from bayes_alliance.spec.fields import Frozen, Month, Positive, Probability, Window
+from bayes_alliance.spec.fields import (
+    Flag,
+    Frozen,
+    Month,
+    Name,
+    Positive,
+    Probability,
+    Title,
+    Whole,
+    Window,
+)
 from bayes_alliance.spec.forecasting import (
     AS_NOW,
     UNKNOWN_GOVERNMENT,
@@ -19,6 +29,7 @@ from bayes_alliance.spec.forecasting import (
     settings_problems,
 )
 from bayes_alliance.spec.priors import Priors
+from bayes_alliance.spec.scales import prior_problems
 
 __all__ = [
     "AS_NOW",
@@ -40,6 +51,8 @@ __all__ = [
 
 LatentName = Literal["threat", "credibility", "cohesion"]
 Quantity = Literal["mean", "gap"]
+# More draws of a thousand monthly states would not fit into memory.
+Draws = Annotated[Whole, Field(ge=100, le=100_000)]
 Dynamics = Literal["ar1", "random_walk", "local_trend"]
 
 
@@ -65,13 +78,13 @@ class ModelHead(Frozen):
     """What is modelled, over which months, in which structural variant."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-    title: str
+    title: Title
     dataset: str
     start: Month
     end: Month
-    dyad: str
-    members: tuple[str, str]
-    patron: str
+    dyad: Name
+    members: tuple[Name, Name]
+    patron: Name
     response: Literal["adjustment", "level"] = "adjustment"
     innovations: Literal["normal", "student_t"] = "normal"
     dynamics: DynamicsSpec = Field(default_factory=DynamicsSpec)
@@ -92,8 +105,8 @@ class ModelHead(Frozen):
 class LatentSpec(Frozen):
     """A latent construct: its indicators and, for threat, the drivers that move it."""
 
-    indicators: tuple[str, ...] = Field(min_length=1)
-    drivers: tuple[str, ...] = ()
+    indicators: tuple[Name, ...] = Field(min_length=1)
+    drivers: tuple[Name, ...] = ()
 
 
 class DriverSpec(Frozen):
@@ -112,14 +125,14 @@ class RivalSpec(DriverSpec):
     With ``signed`` events count with minus their sign, so that a positive stock is friction.
     """
 
-    signed: bool = True
+    signed: Flag = True
 
 
 class HypothesisSpec(Frozen):
     """Which parts of the model act."""
 
     paths: tuple[Literal["threat", "credibility"], ...] = ()
-    rivals: bool = True
+    rivals: Flag = True
 
 
 class DirectionRule(Frozen):
@@ -134,7 +147,7 @@ class EpisodeSpec(Frozen):
 
     window: Window
     change: Literal["up", "down"]
-    baselines: dict[str, Window] = Field(min_length=1)
+    baselines: dict[Name, Window] = Field(min_length=1)
     threat: DirectionRule
     credibility: DirectionRule
 
@@ -165,12 +178,12 @@ class SamplerSpec(Frozen):
     there for comparison.
     """
 
-    chains: Annotated[int, Field(ge=2)] = 4
-    tune: Annotated[int, Field(ge=100)] = 1000
-    draws: Annotated[int, Field(ge=100)] = 1000
-    leave_out_draws: Annotated[int, Field(ge=100)] = 500
-    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
-    max_depth: Annotated[int, Field(ge=5, le=12)] = 10
+    chains: Annotated[Whole, Field(ge=2, le=64)] = 4
+    tune: Draws = 1000
+    draws: Draws = 1000
+    leave_out_draws: Draws = 500
+    target_accept: Annotated[float, Field(gt=0.5, lt=1, strict=True)] = 0.8
+    max_depth: Annotated[Whole, Field(ge=5, le=12)] = 10
     coordinates: Literal["chosen", "non_centred", "centred"] = "chosen"
 
 
@@ -195,15 +208,15 @@ class ModelSpec(Frozen):
 
     model: ModelHead
     latents: dict[LatentName, LatentSpec]
-    drivers: dict[str, DriverSpec] = Field(default_factory=dict)
-    rivals: dict[str, RivalSpec] = Field(default_factory=dict)
+    drivers: dict[Name, DriverSpec] = Field(default_factory=dict)
+    rivals: dict[Name, RivalSpec] = Field(default_factory=dict)
     priors: Priors = Field(default_factory=Priors)
     hypotheses: dict[str, HypothesisSpec]
-    episodes: dict[str, EpisodeSpec] = Field(default_factory=dict)
+    episodes: dict[Name, EpisodeSpec] = Field(default_factory=dict)
     verdict: VerdictSpec
     sampler: SamplerSpec = Field(default_factory=SamplerSpec)
     forecast: ForecastSpec = Field(default_factory=ForecastSpec)
-    scenarios: dict[str, ScenarioSpec] = Field(default_factory=dict)
+    scenarios: dict[Name, ScenarioSpec] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -232,6 +245,7 @@ class ModelSpec(Frozen):
                 if window[0] < self.model.start or window[1] > self.model.end:
                     problems.append(f"episodes.{name}: {label} {window[0]}..{window[1]} is not "
                                     f"inside {self.model.start}..{self.model.end}")
+        problems += prior_problems(self.priors)
         if AS_NOW in self.scenarios:
             problems.append(f"scenarios.{AS_NOW} is built in and cannot be declared")
         problems += [f"scenarios.{name}: {problem}" for name, scenario in self.scenarios.items()

@@ -4,11 +4,16 @@ Invariant: an installed wheel carries them under ``bayes_alliance/_shipped``; a 
 at its top level. Nothing else in the package knows about either place.
 """
 
+import re
 from pathlib import Path
 
 from bayes_alliance.exceptions import Fault, SpecError
 
-__all__ = ["find_data_folder", "find_dataset", "find_model", "shipped_folder", "shipped_models"]
+__all__ = ["find_data_folder", "find_dataset", "find_dyad_dataset", "find_model", "shipped_folder",
+           "shipped_models"]
+
+# A name that no system takes for a path, a hidden file or an option.
+_FOLDER = re.compile(r"[\w][\w .-]{0,99}")
 
 
 def shipped_folder(kind: str) -> Path:
@@ -84,18 +89,47 @@ def find_dataset(dataset: str, model_file: Path) -> Path:
         raise SpecError([Fault(model_file.name, "model.dataset",
                                f"'.' is the model file's folder, {base}, which holds no "
                                "indicators.csv", "the tables of a dataset beside the model file")])
-    if not dataset or Path(dataset).name != dataset or dataset == "..":
+    return _beside(dataset, model_file, "indicators.csv")
+
+
+def find_dyad_dataset(dataset: str, model_file: Path | None) -> Path:
+    """Return the folder of a dataset of dyads named in a model file, as :func:`find_dataset`.
+
+    Parameters
+    ----------
+    dataset : str
+        The model file's ``dataset``: a name without path separators.
+    model_file : pathlib.Path, optional
+        The model file; that of a shipped model if not given.
+
+    Raises
+    ------
+    SpecError
+        If the name holds a path separator or no such folder exists.
+    """
+    here = model_file or shipped_folder("models") / "panels" / "a_shipped_model.toml"
+    return _beside(dataset, here, "dyads.csv")
+
+
+def _beside(dataset: str, model_file: Path, table: str) -> Path:
+    """Return the folder of a name that holds a table: near a model file, else a shipped one."""
+    base = model_file.resolve().parent
+    if not _FOLDER.fullmatch(dataset):
         raise SpecError([Fault(model_file.name, "model.dataset",
                                f"{dataset!r} is not a plain folder name",
                                "a name without path separators, or '.' for the model file's own "
                                "folder")])
-    candidates = [base / dataset, base / "data" / dataset, base.parent / "data" / dataset,
-                  shipped_folder("data") / dataset]
-    for candidate in candidates:
-        if (candidate / "indicators.csv").is_file():
-            return candidate
+    for place in (base, base / "data", base.parent / "data", shipped_folder("data")):
+        folder = place / dataset
+        if not (folder / table).is_file():
+            continue
+        if folder.resolve() != folder:
+            raise SpecError([Fault(model_file.name, "model.dataset",
+                                   f"{folder} is a link to {folder.resolve()}",
+                                   "a folder of its own, no link")])
+        return folder
     raise SpecError([Fault(model_file.name, "model.dataset",
-                           f"no dataset {dataset!r} with an indicators.csv was found",
+                           f"no dataset {dataset!r} with a table {table} was found",
                            "a folder beside the model file, in ./data or ../data, or a shipped "
                            "dataset")])
 

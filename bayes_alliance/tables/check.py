@@ -8,11 +8,13 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bayes_alliance.constants import COHESION
 from bayes_alliance.exceptions import Fault, did_you_mean
-from bayes_alliance.spec import FAMILIES, TRANSFORMS
+from bayes_alliance.spec import FAMILIES, TRANSFORMS, Family
+from bayes_alliance.tables.cells import MOST_FAULTS, too_many_faults
 from bayes_alliance.tables.check_records import (
     check_actors,
     check_covariate_names,
@@ -30,6 +32,10 @@ __all__ = ["check_tables"]
 
 _OBSERVATIONS = "observations.csv"
 _INDICATORS = "indicators.csv"
+# As pairs of countries are listed, and nothing of the field has more.
+_MOST_COUNTRIES = 200
+# Priors are of the order of one: transformed values beyond this have a wrong unit or scale.
+_LARGEST_TRANSFORMED = 1e6
 # What may stand once only in a table.
 _UNIQUE = {
     _OBSERVATIONS: ["indicator", "start", "end"],
@@ -59,13 +65,14 @@ def check_tables(tables: dict[str, pd.DataFrame]) -> list[Fault]:
     for name, table in tables.items():
         if not len(table) and name in (_OBSERVATIONS, _INDICATORS):
             faults.append(Fault(name, "", "the table has no rows", "at least one row"))
+    countries = _countries(tables[GOVERNMENTS]) if GOVERNMENTS in tables else []
     for name, keys in _UNIQUE.items():
         if name in tables:
             faults += check_duplicates(tables[name], name, keys)
     if _INDICATORS in tables:
         faults += _check_indicators(tables[_INDICATORS])
-        if GOVERNMENTS in tables:
-            faults += _check_members(tables[_INDICATORS], _countries(tables[GOVERNMENTS]))
+        if GOVERNMENTS in tables and len(countries) <= _MOST_COUNTRIES:
+            faults += _check_members(tables[_INDICATORS], countries)
         if "covariates.csv" in tables:
             faults += check_covariate_names(tables)
     for name, item in ((_OBSERVATIONS, "indicator"), ("covariates.csv", "covariate")):
@@ -78,8 +85,11 @@ def check_tables(tables: dict[str, pd.DataFrame]) -> list[Fault]:
         faults += check_sources(tables)
     if GOVERNMENTS in tables:
         faults += check_governments(tables[GOVERNMENTS])
-        if "events.csv" in tables:
-            faults += check_actors(tables["events.csv"], _countries(tables[GOVERNMENTS]))
+        if len(countries) > _MOST_COUNTRIES:
+            faults.append(Fault(GOVERNMENTS, "country", f"{len(countries)} countries",
+                                f"at most {_MOST_COUNTRIES}"))
+        elif "events.csv" in tables:
+            faults += check_actors(tables["events.csv"], countries)
     return faults
 
 
@@ -94,10 +104,14 @@ def _check_indicators(table: pd.DataFrame) -> list[Fault]:
         if family and row.link and row.link != family.link:
             faults.append(row_fault(_INDICATORS, row, "link", f"{row.family} does not go with the "
                                     f"link {row.link!r}", family.link))
-        if family and row.transform and (row.transform == "percent") != family.needs_n:
-            allowed = "percent" if family.needs_n else "identity, log, log1p"
+        if family and row.transform and row.transform not in _transforms(family):
+            allowed = ", ".join(_transforms(family))
             faults.append(row_fault(_INDICATORS, row, "transform", f"{row.family} does not go with "
                                     f"the transform {row.transform!r}", allowed))
+        if family and family.integer and row.transform == "identity" and (
+                row.transform_shift, row.transform_scale) != (0, 1):
+            faults.append(row_fault(_INDICATORS, row, "transform_scale", f"{row.family} takes "
+                                    "counts as they are", "shift 0 and scale 1"))
         if not _missing(row.transform_scale) and not row.transform_scale > 0:
             faults.append(row_fault(_INDICATORS, row, "transform_scale",
                                     f"{row.transform_scale:g} is not positive", "above 0"))
@@ -107,6 +121,13 @@ def _check_indicators(table: pd.DataFrame) -> list[Fault]:
         for key, parse in (("masks", parse_masks), ("mode_changes", parse_mode_changes)):
             faults += _check_notation(row, key, parse)
     return faults + _check_shared_items(table)
+
+
+def _transforms(family: Family) -> tuple[str, ...]:
+    """Return the transforms a family goes with; a count stays a count."""
+    if family.needs_n:
+        return ("percent",)
+    return ("identity",) if family.integer else ("identity", "log", "log1p")
 
 
 def _check_members(table: pd.DataFrame, countries: Collection[str]) -> list[Fault]:
@@ -164,8 +185,10 @@ def _check_shared_items(table: pd.DataFrame) -> list[Fault]:
 
 def _check_values(observations: pd.DataFrame, indicators: pd.DataFrame) -> list[Fault]:
     known = {row.indicator: row for row in indicators.itertuples()}
-    faults = []
+    faults: list[Fault] = []
     for row in observations.itertuples():
+        if len(faults) >= MOST_FAULTS:
+            return [*faults, too_many_faults(_OBSERVATIONS)]
         if not row.indicator:  # an empty cell has its fault already
             continue
         about = known.get(row.indicator)
@@ -195,7 +218,23 @@ def _check_values(observations: pd.DataFrame, indicators: pd.DataFrame) -> list[
             faults.append(row_fault(_OBSERVATIONS, row, "value", f"{row.value:g} cannot be "
                                     f"transformed by {about.transform} ({row.indicator})",
                                     f"{above} {transform.lower:g}"))
+        elif not family.needs_n:
+            faults += _check_transformed(row, about)
     return faults
+
+
+def _check_transformed(row: Any, about: Any) -> list[Fault]:
+    """Check that a value is of the order of one once it is shifted and scaled."""
+    if _missing(about.transform_shift) or _missing(about.transform_scale) or (
+            about.transform_scale <= 0):
+        return []
+    with np.errstate(all="ignore"):
+        moved = float(TRANSFORMS[about.transform].apply(
+            np.array(row.value), about.transform_shift, about.transform_scale))
+    if abs(moved) <= _LARGEST_TRANSFORMED:
+        return []
+    return [row_fault(_OBSERVATIONS, row, "value", f"{row.value:g} becomes {moved:g} by the shift "
+                      f"and scale of {row.indicator}", f"at most {_LARGEST_TRANSFORMED:g} in size")]
 
 
 def _missing(value: Any) -> bool:

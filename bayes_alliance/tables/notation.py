@@ -11,8 +11,9 @@ import pandas as pd
 
 __all__ = ["Mask", "parse_list", "parse_masks", "parse_mode_changes"]
 
-_MASK = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))\.\.(\d{4}-(?:0[1-9]|1[0-2]))=(\S.*)")
-_CHANGE = re.compile(r"(\d{4}-\d{2}-\d{2})=(\S.*)")
+_MONTH = r"((?:1[89]|2[01])[0-9]{2}-(?:0[1-9]|1[0-2]))"
+_MASK = re.compile(rf"{_MONTH}\.\.{_MONTH}=(\S.*)")
+_CHANGE = re.compile(r"((?:1[89]|2[01])[0-9]{2}-[0-9]{2}-[0-9]{2})=(\S.*)")
 
 
 @dataclass(frozen=True, slots=True)

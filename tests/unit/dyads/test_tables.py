@@ -134,7 +134,7 @@ def test_a_table_that_is_missing_or_has_other_columns_is_named(copied):
     (kept / "dyads.csv").write_text("dyad,a\n")
     with pytest.raises(DataError) as caught:
         read_tables(kept)
-    assert "sources.csv: cannot be read" in str(caught.value)
+    assert "sources.csv: the file is missing" in str(caught.value)
     assert ", ".join(COLUMNS["dyads"]) in str(caught.value)
 
 
