@@ -42,6 +42,7 @@ def fit_command(model: Model,
     """Fit a model and save the draws, also where they fail the diagnostics gate."""
     with errors_to_status():
         check_target(out, overwrite=overwrite)
+        from bayes_alliance.checks import moves_against
         from bayes_alliance.inference import fit_panel, load_model, require_passed
         from bayes_alliance.inference.result import require_finished
 
@@ -54,6 +55,9 @@ def fit_command(model: Model,
         typer.echo(result.sentence)
         if result.provenance["interrupted"]:
             typer.echo(f"stopped early; {out} holds the draws so far", err=True)
+        against = moves_against(result)
+        if against.named:
+            typer.echo(against.sentence)
         require_passed(require_finished(result))
 
 

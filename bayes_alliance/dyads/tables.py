@@ -109,13 +109,15 @@ def _number(table: pd.DataFrame, file: str, column: str, faults: list[Fault],
 def _check(tables: dict[str, pd.DataFrame]) -> list[Fault]:
     """Return what is wrong, within tables and between them; turn numbers into numbers."""
     faults: list[Fault] = []
-    for name, column in (("members", "member"), ("dyads", "dyad"), ("indicators", "indicator")):
+    for name, column in (("members", "member"), ("dyads", "dyad"), ("indicators", "indicator"),
+                         ("sources", "source")):
         keys = tables[name][column]
         faults += [Fault(f"{name}.csv", f"row {keys.index[i]}, {column}",
                          f"{keys.iloc[i]!r} is there twice" if keys.iloc[i] else "is empty",
                          "one row each")
                    for i in np.flatnonzero(keys.duplicated() | (keys == ""))]
-    members = set(tables["members"]["member"])
+    members, sources = (set(tables[name][column]) for name, column in (
+        ("members", "member"), ("sources", "source")))
     dyads, indicators = tables["dyads"], tables["indicators"]
     for row in dyads.itertuples():
         unknown = [one for one in (row.member_a, row.member_b) if one not in members]
@@ -138,6 +140,9 @@ def _check(tables: dict[str, pd.DataFrame]) -> list[Fault]:
                          f"is not {' or '.join(f'{one:g}' for one in numbers)}",
                          ", ".join(f"{one:g}" for one in numbers))
                    for i in np.flatnonzero(~known)]
+    faults += [Fault("indicators.csv", f"row {row.Index}, source", f"unknown source {row.source!r}",
+                     "a source of sources.csv")
+               for row in indicators.itertuples() if row.source not in sources]
     plain = ((indicators["transform"] == "identity") & (indicators["shift"] == 0)
              & (indicators["scale"] == 1))
     for column, where, problem, allowed in (

@@ -258,7 +258,7 @@ class ModelSpec(Frozen):
     @property
     def indicators(self) -> tuple[str, ...]:
         """All indicators in the order of the latents."""
-        return tuple(name for latent in LATENTS
+        return tuple(name for latent in LATENTS if latent in self.latents
                      for name in self.latents[latent].indicators)
 
     @property

@@ -1,5 +1,6 @@
 """The tables of a dataset: reading, checking, cutting to a model."""
 
+from bayes_alliance.tables.doubts import find_doubts
 from bayes_alliance.tables.observed import middle_months, observed_values
 from bayes_alliance.tables.panel import Panel, build_panel
 from bayes_alliance.tables.read import Dataset, check_dataset, read_dataset
@@ -11,6 +12,7 @@ __all__ = [
     "build_panel",
     "check_dataset",
     "decay",
+    "find_doubts",
     "finish_stock",
     "middle_months",
     "observed_values",

@@ -150,7 +150,7 @@ def test_a_model_file_that_is_none_or_wrong_is_one_error(tmp_path, root):
         read_dyad_model("rok_japan")
     good = (root / "models" / "panels" / "quasi_alliances.toml").read_text()
     path = tmp_path / "mine.toml"
-    for text, told in ((good + "[", "is not TOML"),
+    for text, told in ((good + "[", "is no valid TOML"),
                        (good.replace("end = 2020", "end = 1951"), "not at least 3 years after"),
                        (good.replace('"us_troops", ', '"dispute", '), "dispute named twice"),
                        (good.replace("tune = 500", "tunes = 500"), "sampler.tunes"),
