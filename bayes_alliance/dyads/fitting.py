@@ -30,6 +30,14 @@ from bayes_alliance.inference import package_versions
 from bayes_alliance.inference.compiled import Compiled, compile_model
 from bayes_alliance.inference.gate import FULL_GATE, Gate, diagnose
 from bayes_alliance.inference.sampling import Progress
+from bayes_alliance.inference.sealed import (
+    is_sealed,
+    read_groups,
+    require_arrays,
+    require_labels,
+    sealed,
+)
+from bayes_alliance.inference.store import in_single_precision
 from bayes_alliance.model.predict import softabs
 from bayes_alliance.spec import find_dyad_dataset
 
@@ -99,16 +107,16 @@ class DyadFit:
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} is there already (allowed: another name, or "
                                   "overwrite=True)")
-        header = {"kind": "dyads", "version": _VERSION, "dyads": self.dyads,
+        header = {"kind": "dyads", "version": _VERSION, "sealed": True, "dyads": self.dyads,
                   "spec": self.spec.model_dump(mode="json"), "hypothesis": self.hypothesis,
                   "diagnostics": self.diagnostics, "provenance": self.provenance}
-        kept = {group: getattr(self, group).astype(np.float32) for group in _GROUPS}
+        kept = {group: in_single_precision(getattr(self, group)) for group in _GROUPS}
         kept[_GROUPS[0]] = kept[_GROUPS[0]].assign_attrs(header=json.dumps(header))
         encoding = {f"/{group}": {str(name): {"zlib": True, "complevel": 1}
                                   for name in found.data_vars} for group, found in kept.items()}
         # Made in memory: HDF5 ends the whole process where a disk is full.
         made = xr.DataTree.from_dict(kept).to_netcdf(engine="h5netcdf", encoding=encoding)
-        write_whole(path, bytes(made), overwrite=overwrite)
+        write_whole(path, sealed(bytes(made)), overwrite=overwrite)
 
 
 def load_dyad_fit(path: str | Path) -> DyadFit:
@@ -119,13 +127,12 @@ def load_dyad_fit(path: str | Path) -> DyadFit:
     SchemaError
         If the file is none, or is not whole.
     """
+    what = "saved fit of a model over dyads"
+    if not Path(path).is_file():
+        raise SchemaError(f"{path} is no {what}: there is no such file")
+    found = read_groups(path, _GROUPS, what)
     try:
-        found = {}
-        for group in _GROUPS:
-            with xr.open_dataset(path, engine="h5netcdf", group=group) as file:
-                found[group] = file.load()
-        posterior = found["posterior"]
-        header = json.loads(posterior.attrs.pop("header"))
+        header = json.loads(found["posterior"].attrs.pop("header"))
         if header["kind"] != "dyads":
             raise KeyError("kind")
         version = header.get("version", 1)  # the first files had none
@@ -133,11 +140,57 @@ def load_dyad_fit(path: str | Path) -> DyadFit:
             made = header["provenance"].get("versions", {}).get("bayes_alliance", "unknown")
             raise ValueError(f"it has format version {version} (made by bayes_alliance {made}); "
                              f"this version reads {_VERSION}")
-        return DyadFit(DyadModelSpec.model_validate(header["spec"]), header["dyads"],
-                       header["hypothesis"], posterior, found["drivers"],
-                       header["diagnostics"], header["provenance"])
-    except (OSError, KeyError, ValueError) as error:
-        raise SchemaError(f"{path} is no saved fit of a model over dyads: {error}") from None
+        fit = DyadFit(DyadModelSpec.model_validate(header["spec"]), header["dyads"],
+                      header["hypothesis"], found["posterior"], found["drivers"],
+                      header["diagnostics"], header["provenance"])
+        if header.get("sealed") and not is_sealed(path):
+            raise SchemaError(f"{path} has lost its seal: the file was written anew by another "
+                              "program after the fit")
+        _require_whole(fit, str(path))
+        fit.sentence, fit.passed  # noqa: B018 (both read what the file says of the gate)
+    except SchemaError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise SchemaError(f"{path} is no {what}: {type(error).__name__}, {error}") from None
+    return fit
+
+
+def _require_whole(fit: DyadFit, path: str) -> None:
+    """Refuse a fit whose draws are not those of its specification and its dyads."""
+    stored = fit.provenance.get("spec_hash")
+    if stored is not None and stored != _spec_hash(fit.spec):
+        raise SchemaError(f"{path}: the specification in the file does not match its hash; the "
+                          "file was changed after the fit")
+    if fit.hypothesis not in fit.spec.hypotheses:
+        raise SchemaError(f"{path}: unknown hypothesis {fit.hypothesis!r}")
+    require_arrays(fit.posterior, {
+        c.VAR_COEFFICIENT: (c.DIM_COEFFICIENT,),
+        n.VAR_CLASS_COEFFICIENT: (n.DIM_CLASS, c.DIM_COEFFICIENT),
+        n.VAR_SPREAD: (c.DIM_COEFFICIENT,),
+        n.VAR_DYAD_COEFFICIENT: (n.DIM_DYAD, c.DIM_COEFFICIENT),
+        c.COHESION: (n.DIM_DYAD, c.DIM_TIME)}, f"{path}, posterior")
+    require_arrays(fit.drivers, dict.fromkeys(c.PATHS, (c.DIM_MEMBER, c.DIM_TIME)),
+                   f"{path}, drivers")
+    for one in fit.dyads.values():
+        if set(one) != {"member_a", "member_b", "class", "region"}:
+            raise SchemaError(f"{path} does not say of every dyad what it is")
+    used = {one[side] for one in fit.dyads.values() for side in ("member_a", "member_b")}
+    members = [str(one) for one in fit.drivers[c.DIM_MEMBER].to_numpy()]
+    labels = {c.DIM_COEFFICIENT: list(c.COEFFICIENTS), n.DIM_DYAD: list(fit.dyads),
+              n.DIM_CLASS: list(fit.spec.model.classes),
+              c.DIM_TIME: [str(one) for one in fit.drivers[c.DIM_TIME].to_numpy()]}
+    known = fit.posterior[[name for name in fit.posterior.data_vars
+                           if set(fit.posterior[name].dims) <= {"chain", "draw", *labels}]]
+    require_labels(known, labels, f"{path}, posterior")
+    if not used <= set(members) or len(set(members)) < len(members):
+        raise SchemaError(f"{path}, drivers has no draws, or has them twice, of a member of a dyad")
+    years = labels[c.DIM_TIME]
+    if years != [str(int(years[0]) + at) for at in range(len(years))]:
+        raise SchemaError(f"{path} has years that are not in order")
+
+
+def _spec_hash(spec: DyadModelSpec) -> str:
+    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
 
 
 def load_dyad_model(model: str | Path) -> tuple[DyadModelSpec, DyadPanel]:
@@ -210,7 +263,7 @@ def fit_dyad_panel(spec: DyadModelSpec, panel: DyadPanel, *, hypothesis: str = "
     paths = paths_of(first.posterior, panel)
     second = fit_stage(spec, designs[n.COHESION_STAGE].with_paths(paths), **settings)
     provenance = {
-        "seed": seed, "spec_hash": hashlib.sha256(spec.model_dump_json().encode()).hexdigest(),
+        "seed": seed, "spec_hash": _spec_hash(spec),
         "data_hash": panel.data_hash, "versions": package_versions(),
         "created": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()}
     about = panel.dyads[["member_a", "member_b", "class", "region"]]

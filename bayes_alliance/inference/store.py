@@ -1,11 +1,13 @@
 """Save and load fits: one NetCDF file with draws, specification, data and provenance.
 
 Invariant: loading executes nothing and trusts nothing: no pickle, the hashes of specification
-and data are computed again, and a file that is truncated or foreign is refused by name.
+and data are computed again, labels are held against both, and a file that is truncated, foreign or
+was changed after it was written is refused by name.
 """
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,32 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.files import write_whole
 from bayes_alliance.inference.gate import FULL_GATE, LEAVE_OUT_GATE, diagnose
 from bayes_alliance.inference.result import Fit
+from bayes_alliance.inference.sealed import (
+    is_sealed,
+    read_groups,
+    require_arrays,
+    require_labels,
+    sealed,
+)
+from bayes_alliance.model import build_design
 from bayes_alliance.spec import ModelSpec, spec_hash
 from bayes_alliance.tables import Panel
 
-__all__ = ["load_fit", "save_fit"]
+__all__ = ["in_single_precision", "load_fit", "save_fit"]
 
 _FORMAT = "bayes_alliance fit"
 _VERSION = 1
 _FRAMES = ("indicators", "rows", "covariates", "drivers", "rivals", "raw_stocks",
            "event_counts", "governments", "excluded", "events")
+_GROUPS = ("posterior", "sample_stats")
+_STATS = ("diverging", "energy", "n_steps")
+_STATES = {c.THREAT: (c.DIM_MEMBER, c.DIM_TIME), c.CREDIBILITY: (c.DIM_MEMBER, c.DIM_TIME),
+           c.COHESION: (c.DIM_TIME,)}
 _MONTHLY = ("covariates", "drivers", "rivals", "raw_stocks", "event_counts", "governments")
 
 
@@ -53,19 +68,27 @@ def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
         raise FileExistsError(f"{target} exists; pass overwrite=True to replace it")
     panel = _panel_to_json(fit.panel)
     header = {
-        "format": _FORMAT, "version": _VERSION, "hypothesis": fit.hypothesis,
+        "format": _FORMAT, "version": _VERSION, "sealed": True, "hypothesis": fit.hypothesis,
         "left_out": fit.left_out, "provenance": fit.provenance,
         "seconds": fit.diagnostics.seconds, "spec": fit.spec.model_dump(mode="json"),
         "panel": panel, "panel_hash": _digest(panel)}
-    posterior = fit.posterior.astype(np.float32).assign_attrs(header=json.dumps(header))
+    posterior = in_single_precision(fit.posterior).assign_attrs(header=json.dumps(header))
     encoding = {"/posterior": {str(name): {"zlib": True, "complevel": 1}
                                for name in posterior.data_vars}}
-    stats = fit.sample_stats[["diverging", "energy", "n_steps"]]
+    stats = fit.sample_stats[list(_STATS)]
     stats = stats.assign(diverging=stats["diverging"].astype(np.int8))
     tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
     # Made in memory: HDF5 ends the whole process where a disk is full.
-    write_whole(target, bytes(tree.to_netcdf(engine="h5netcdf", encoding=encoding)),
-                overwrite=overwrite)
+    made = bytes(tree.to_netcdf(engine="h5netcdf", encoding=encoding))
+    write_whole(target, sealed(made), overwrite=overwrite)
+
+
+def in_single_precision(draws: xr.Dataset) -> xr.Dataset:
+    """Return draws as 32-bit floats; a variable that would overflow keeps its 64 bits."""
+    largest = float(np.finfo(np.float32).max)
+    return draws.map(lambda array: array.astype(
+        np.float64 if float(np.nanmax(np.abs(array.astype(float)), initial=0.0)) > largest
+        else np.float32))
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -91,14 +114,19 @@ def load_fit(path: str | Path) -> Fit:
     source = Path(path)
     if not source.is_file():
         raise FileNotFoundError(f"there is no fit at {source}")
-    try:
-        with xr.open_dataset(source, group="posterior", engine="h5netcdf") as opened:
-            posterior = opened.load()
-        with xr.open_dataset(source, group="sample_stats", engine="h5netcdf") as opened:
-            stats = opened.load()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise SchemaError(f"{source} is no saved fit, or is truncated: {error}") from error
+    found = read_groups(source, _GROUPS, "saved fit")
+    posterior, stats = found["posterior"], found["sample_stats"]
     header = _header(posterior, source)
+    try:
+        return _fit(header, posterior, stats, source)
+    except SchemaError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise SchemaError(f"{source} is no whole fit: {type(error).__name__}, {error}") from None
+
+
+def _fit(header: dict[str, Any], posterior: xr.Dataset, stats: xr.Dataset, source: Path) -> Fit:
+    """Return the fit of a file's parts, each held against the others."""
     spec = ModelSpec.model_validate(header["spec"])
     provenance = header["provenance"]
     if spec_hash(spec) != provenance["spec_hash"]:
@@ -108,11 +136,28 @@ def load_fit(path: str | Path) -> Fit:
     if (_digest(stored) != header["panel_hash"]
             or stored["data_hash"] != provenance["data_hash"]):
         raise SchemaError(f"{source}: the data in the file do not match their hash")
+    if header.get("sealed") and not is_sealed(source):
+        raise SchemaError(f"{source} has lost its seal: the file was written anew by another "
+                          "program after the fit")
+    if header["hypothesis"] not in spec.hypotheses or not isinstance(header["left_out"], str):
+        raise SchemaError(f"{source}: unknown hypothesis {header['hypothesis']!r} (allowed: "
+                          f"{', '.join(spec.hypotheses)})")
+    int(provenance["seed"])
     panel = _panel_from_json(stored)
+    require_arrays(posterior, {name: dims for name, dims in _STATES.items() if name in posterior},
+                   f"{source}, posterior")
+    require_labels(posterior, build_design(spec, panel, header["hypothesis"]).coords,
+                   f"{source}, posterior")
+    require_arrays(stats, dict.fromkeys(_STATS, ()), f"{source}, sample_stats")
+    if dict(stats.sizes) != {dim: posterior.sizes[dim] for dim in ("chain", "draw")}:
+        raise SchemaError(f"{source}: the draws and their statistics differ in number")
     posterior.attrs.clear()
     stats["diverging"] = stats["diverging"].astype(bool)
     gate = LEAVE_OUT_GATE if header["left_out"] else FULL_GATE
-    diagnostics = diagnose(posterior, stats, gate, seconds=float(header["seconds"]))
+    # Draws that are missing or constant fail the gate, which says so.
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        diagnostics = diagnose(posterior, stats, gate, seconds=float(header["seconds"]))
     return Fit(spec=spec, panel=panel, hypothesis=header["hypothesis"],
                left_out=header["left_out"], posterior=posterior, sample_stats=stats,
                diagnostics=diagnostics, provenance=provenance)
@@ -122,12 +167,15 @@ def _header(posterior: xr.Dataset, source: Path) -> dict[str, Any]:
     try:
         header = json.loads(posterior.attrs["header"])
         name, version = header["format"], header["version"]
-    except (KeyError, TypeError, json.JSONDecodeError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise SchemaError(f"{source} holds draws, but they are not a fit of this package") from None
     if name != _FORMAT:
         raise SchemaError(f"{source} is a {name!r}, not a {_FORMAT!r}")
     if version != _VERSION:
-        made = header.get("provenance", {}).get("versions", {}).get("bayes_alliance", "unknown")
+        try:
+            made = header["provenance"]["versions"]["bayes_alliance"]
+        except (KeyError, TypeError):
+            made = "unknown"
         raise SchemaError(f"{source} has format version {version} (made by bayes_alliance {made}); "
                           f"this version reads {_VERSION}: load it with that one, or fit again")
     return dict(header)
