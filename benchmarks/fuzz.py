@@ -28,6 +28,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -36,6 +37,7 @@ import numpy as np  # noqa: E402
 
 from bayes_alliance.exceptions import AllianceError  # noqa: E402
 from benchmarks import mutations as m  # noqa: E402
+from benchmarks import mutations_of_files as f  # noqa: E402
 from benchmarks.fuzz_inputs import Inputs, make_inputs  # noqa: E402
 
 __all__ = ["KINDS", "Case", "Outcome", "run_case", "table_of"]
@@ -231,11 +233,91 @@ def _scenario(rng: np.random.Generator, inputs: Inputs, folder: Path) -> Case:
                 ("scenario.toml",), len(done) == 1 and done[0] in m.NEVER_SOUND_TOML, [path])
 
 
+def _fit(rng: np.random.Generator, inputs: Inputs, folder: Path) -> Case:
+    path = Path(shutil.copy(inputs.fit, folder / "fit.nc"))
+    done = f.mutate_fit(rng, path)
+    from bayes_alliance.inference import load_fit
+
+    def call() -> Any:
+        if not path.is_file():
+            return in_python_or_none(lambda: load_fit(path))
+        return in_python(lambda: _use(load_fit(path)))
+
+    return Case("saved fit", done, call, ("fit.nc",), done[0] in f.NEVER_SOUND_FIT, [path])
+
+
+def in_python_or_none(call: Callable[[], Any]) -> tuple[int, str]:
+    """As :func:`in_python`, for what may also not be there."""
+    try:
+        return in_python(call)
+    except FileNotFoundError as error:
+        return 2, f"error: {error}"
+
+
+def _use(fit: Any) -> None:
+    """Ask a fit that could be loaded for what needs no sampling."""
+    if fit.diagnostics.passed or not fit.sentence or fit.states.empty:
+        raise AssertionError("a fit of sixteen made-up draws passes the gate, or says nothing")
+    fit.forecast(2)
+
+
+def _dyad_fit(rng: np.random.Generator, inputs: Inputs, folder: Path) -> Case:
+    path = Path(shutil.copy(inputs.dyad_fit, folder / "dyad_fit.nc"))
+    done = f.mutate_fit(rng, path)
+    extra = ["--dyad", str(rng.choice(inputs.dyad_names))] if rng.random() < 0.5 else []
+    return Case("saved fit of dyads", done, lambda: invoke("dyads", "show", str(path), *extra),
+                ("dyad_fit.nc",), done[0] in f.NEVER_SOUND_FIT, [path])
+
+
+def _command(rng: np.random.Generator, inputs: Inputs, folder: Path) -> Case:
+    kept = shutil.copytree(inputs.dataset, folder / "pair")
+    words = {"model": str(kept / "model.toml"), "dataset": str(kept), "fit": str(inputs.fit),
+             "dyad_fit": str(inputs.dyad_fit), "missing": str(folder / "missing.toml"),
+             "broken": str(kept / "events.csv"), "tilde": "~/x.toml"}
+    arguments = f.command_line(rng, folder / "pair", words)
+
+    def call() -> tuple[int, str]:
+        before = Path.cwd()
+        os.chdir(folder)
+        try:
+            with nothing_sampled():
+                return invoke(*arguments)
+        finally:
+            os.chdir(before)
+
+    return Case("command line", arguments, call)
+
+
+class _SamplingError(AllianceError):
+    """Where sampling would begin."""
+
+
+@contextmanager
+def nothing_sampled() -> Iterator[None]:
+    """Stop with an error of the package where a fit, or many, would begin."""
+    def stop(*_: Any, **__: Any) -> Any:
+        raise _SamplingError("sampling would begin")
+
+    import bayes_alliance.api
+    import bayes_alliance.dyads
+    import bayes_alliance.inference
+    import bayes_alliance.inference.study
+    import bayes_alliance.report.job
+
+    with mock.patch.object(bayes_alliance.inference, "fit_panel", stop), \
+            mock.patch.object(bayes_alliance.api, "fit_panel", stop), \
+            mock.patch.object(bayes_alliance.report.job, "fit_panel", stop), \
+            mock.patch.object(bayes_alliance.dyads, "fit_dyad_panel", stop), \
+            mock.patch.object(bayes_alliance.inference.study, "many", stop):
+        yield
+
+
 KINDS: dict[str, Callable[[np.random.Generator, Inputs, Path], Case]] = {
     "tables": _tables, "dyad tables": _dyad_tables, "model file": _model,
-    "dyad model file": _dyad_model, "scenario file": _scenario}
+    "dyad model file": _dyad_model, "scenario file": _scenario, "saved fit": _fit,
+    "saved fit of dyads": _dyad_fit, "command line": _command}
 _WEIGHTS = {"tables": 30, "dyad tables": 8, "model file": 24, "dyad model file": 8,
-            "scenario file": 6}
+            "scenario file": 4, "saved fit": 10, "saved fit of dyads": 6, "command line": 10}
 _WHICH = list(KINDS)
 _SHARES = np.array([_WEIGHTS[kind] for kind in _WHICH]) / sum(_WEIGHTS[kind] for kind in _WHICH)
 
@@ -271,6 +353,22 @@ def _work(first: int, last: int, inputs: Inputs, found: Path, kept: Path) -> Non
                         shutil.copy(path, place / path.name)
 
 
+def _wait(child: int, found: Path) -> str:
+    """Wait for a process; end it if a case keeps it for too long where no alarm can reach it."""
+    size, since = -1, time.monotonic()
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return f"status {os.waitstatus_to_exitcode(status)}"
+        time.sleep(0.2)
+        if found.stat().st_size != size:
+            size, since = found.stat().st_size, time.monotonic()
+        elif time.monotonic() - since > 6 * LONGEST:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return "too long"
+
+
 def run_many(cases: int, kept: Path, start: int = 0) -> list[dict[str, Any]]:
     """Run cases in a child process, begun again after a case that kills it."""
     with tempfile.TemporaryDirectory() as base:
@@ -284,7 +382,7 @@ def run_many(cases: int, kept: Path, start: int = 0) -> list[dict[str, Any]]:
                     _work(done, start + cases, inputs, found, kept)
                 finally:
                     os._exit(0)
-            _, status = os.waitpid(child, 0)
+            status = _wait(child, found)
             done = start + len(found.read_text().splitlines())
             if done < start + cases:
                 with found.open("a") as lines:

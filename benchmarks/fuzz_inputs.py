@@ -5,17 +5,23 @@ Invariant: undamaged, every one of them is read without a fault.
 
 import shutil
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
+from bayes_alliance import constants as c
+from bayes_alliance.dyads import DyadFit, load_dyad_model
+from bayes_alliance.dyads import names as n
 from bayes_alliance.inference import load_model
-from bayes_alliance.spec import ModelSpec, shipped_folder
+from bayes_alliance.spec import ModelSpec, shipped_folder, spec_hash
 from bayes_alliance.starter import write_starter
 from bayes_alliance.tables import Panel
 from bayes_alliance.tables.schema import TABLES
+from tests.helpers.made_up_fit import made_up_fit
 
 __all__ = ["Inputs", "make_inputs", "write_small_dyads"]
 
@@ -40,6 +46,8 @@ class Inputs:
         What the model files and a scenario's file say.
     loaded : tuple
         Specification and panel of the pair.
+    fit, dyad_fit : pathlib.Path
+        Saved fits of made-up draws.
     """
 
     dataset: Path
@@ -48,8 +56,11 @@ class Inputs:
     dyad_model: dict[str, Any]
     scenario: dict[str, Any]
     loaded: tuple[ModelSpec, Panel]
+    fit: Path
+    dyad_fit: Path
     tables: tuple[str, ...] = tuple(TABLES)
     may_be_empty: tuple[str, ...] = MAY_BE_EMPTY
+    dyad_names: tuple[str, ...] = ()
 
 
 def make_inputs(base: Path) -> Inputs:
@@ -60,8 +71,15 @@ def make_inputs(base: Path) -> Inputs:
     loaded = load_model(pair / "model.toml")
     scenario = {"scenarios": {"harder": _SCENARIO["scenarios"]["harder"] | {
         "driver_rates": {name: 2.0 for name in loaded[0].drivers}}}}
-    return Inputs(dataset=pair, dyads=dyads, model=_toml(pair / "model.toml"),
-                  dyad_model=_toml(dyads / "model.toml"), scenario=scenario, loaded=loaded)
+    made = made_up_fit(*loaded, draws=8)
+    replace(made, provenance={**made.provenance, "spec_hash": spec_hash(loaded[0])}).save(
+        base / "fit.nc")
+    _made_up_dyad_fit(dyads / "model.toml").save(base / "dyad_fit.nc")
+    names = tuple(load_dyad_model(dyads / "model.toml")[1].dyads.index)
+    return Inputs(
+        dataset=pair, dyads=dyads, model=_toml(pair / "model.toml"),
+        dyad_model=_toml(dyads / "model.toml"), scenario=scenario, loaded=loaded,
+        fit=base / "fit.nc", dyad_fit=base / "dyad_fit.nc", dyad_names=names)
 
 
 def write_small_dyads(folder: Path, *, first: int = 1990, last: int = 1999) -> Path:
@@ -91,6 +109,34 @@ def write_small_dyads(folder: Path, *, first: int = 1990, last: int = 1999) -> P
                                                                      f"end = {last}")
     (folder / "model.toml").write_text(model, encoding="utf-8")
     return folder
+
+
+def _made_up_dyad_fit(model: Path) -> DyadFit:
+    """Return a fit of made-up draws under the names and labels of a model over dyads."""
+    spec, panel = load_dyad_model(model)
+    rng = np.random.default_rng(0)
+    labels = {c.DIM_COEFFICIENT: list(c.COEFFICIENTS), n.DIM_CLASS: list(spec.model.classes),
+              n.DIM_DYAD: list(panel.dyads.index), c.DIM_MEMBER: panel.members,
+              c.DIM_TIME: [str(year) for year in panel.years]}
+
+    def draws(*dims: str) -> tuple[list[str], np.ndarray]:
+        return (["chain", "draw", *dims],
+                rng.standard_normal((2, 50, *(len(labels[dim]) for dim in dims))))
+
+    posterior = xr.Dataset({
+        c.VAR_COEFFICIENT: draws(c.DIM_COEFFICIENT),
+        n.VAR_CLASS_COEFFICIENT: draws(n.DIM_CLASS, c.DIM_COEFFICIENT),
+        n.VAR_DYAD_COEFFICIENT: draws(n.DIM_DYAD, c.DIM_COEFFICIENT),
+        n.VAR_SPREAD: draws(c.DIM_COEFFICIENT), c.COHESION: draws(n.DIM_DYAD, c.DIM_TIME)},
+        coords={dim: labels[dim] for dim in labels if dim != c.DIM_MEMBER})
+    drivers = xr.Dataset({latent: draws(c.DIM_MEMBER, c.DIM_TIME) for latent in c.PATHS},
+                         coords={dim: labels[dim] for dim in (c.DIM_MEMBER, c.DIM_TIME)})
+    stage = {"passed": True, "failures": [], "seconds": 1.0, "rhat_max": 1.0, "ess_bulk_min": 400.0,
+             "divergences": 0}
+    about = panel.dyads[["member_a", "member_b", "class", "region"]].to_dict("index")
+    return DyadFit(spec, about, "H12", posterior, drivers,
+                   {n.DRIVER_STAGE: stage, n.COHESION_STAGE: dict(stage)},
+                   {"seed": 1, "data_hash": panel.data_hash})
 
 
 def _toml(path: Path) -> dict[str, Any]:

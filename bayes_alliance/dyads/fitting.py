@@ -109,7 +109,8 @@ class DyadFit:
                                   "overwrite=True)")
         header = {"kind": "dyads", "version": _VERSION, "sealed": True, "dyads": self.dyads,
                   "spec": self.spec.model_dump(mode="json"), "hypothesis": self.hypothesis,
-                  "diagnostics": self.diagnostics, "provenance": self.provenance}
+                  "diagnostics": self.diagnostics, "provenance": self.provenance,
+                  "labels": {group: _labels(getattr(self, group)) for group in _GROUPS}}
         kept = {group: in_single_precision(getattr(self, group)) for group in _GROUPS}
         kept[_GROUPS[0]] = kept[_GROUPS[0]].assign_attrs(header=json.dumps(header))
         encoding = {f"/{group}": {str(name): {"zlib": True, "complevel": 1}
@@ -147,12 +148,19 @@ def load_dyad_fit(path: str | Path) -> DyadFit:
             raise SchemaError(f"{path} has lost its seal: the file was written anew by another "
                               "program after the fit")
         _require_whole(fit, str(path))
+        for group, labels in header.get("labels", {}).items():
+            require_labels(found[group], labels, f"{path}, {group}")
         fit.sentence, fit.passed  # noqa: B018 (both read what the file says of the gate)
     except SchemaError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         raise SchemaError(f"{path} is no {what}: {type(error).__name__}, {error}") from None
     return fit
+
+
+def _labels(found: xr.Dataset) -> dict[str, list[str]]:
+    return {str(dim): [str(one) for one in found[dim].to_numpy()] for dim in found.dims
+            if dim not in ("chain", "draw")}
 
 
 def _require_whole(fit: DyadFit, path: str) -> None:
@@ -184,6 +192,12 @@ def _require_whole(fit: DyadFit, path: str) -> None:
     require_labels(known, labels, f"{path}, posterior")
     if not used <= set(members) or len(set(members)) < len(members):
         raise SchemaError(f"{path}, drivers has no draws, or has them twice, of a member of a dyad")
+    for group, part in (("posterior", fit.posterior), ("drivers", fit.drivers)):
+        bad = [str(name) for name, array in part.data_vars.items()
+               if not np.isfinite(array.to_numpy()).all()]
+        if bad:
+            raise SchemaError(f"{path}, {group} holds draws of {', '.join(bad)} that are missing or "
+                              "infinite")
     years = labels[c.DIM_TIME]
     if years != [str(int(years[0]) + at) for at in range(len(years))]:
         raise SchemaError(f"{path} has years that are not in order")

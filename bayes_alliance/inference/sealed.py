@@ -134,7 +134,7 @@ def _look_at(source: Path, groups: Iterable[str]) -> None:
 
 def _require_own(group: Any, name: str, source: Path) -> None:
     if name not in group:
-        raise KeyError(f"there is no {name}")
+        raise SchemaError(f"{source} is no whole file: it lacks {name}")
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise SchemaError(f"{source}: {name} is a link to another place")
 

@@ -71,7 +71,9 @@ def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
         "format": _FORMAT, "version": _VERSION, "sealed": True, "hypothesis": fit.hypothesis,
         "left_out": fit.left_out, "provenance": fit.provenance,
         "seconds": fit.diagnostics.seconds, "spec": fit.spec.model_dump(mode="json"),
-        "panel": panel, "panel_hash": _digest(panel)}
+        "panel": panel, "panel_hash": _digest(panel),
+        "variables": {str(name): [str(dim) for dim in array.dims if dim not in ("chain", "draw")]
+                      for name, array in fit.posterior.data_vars.items()}}
     posterior = in_single_precision(fit.posterior).assign_attrs(header=json.dumps(header))
     encoding = {"/posterior": {str(name): {"zlib": True, "complevel": 1}
                                for name in posterior.data_vars}}
@@ -86,9 +88,13 @@ def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
 def in_single_precision(draws: xr.Dataset) -> xr.Dataset:
     """Return draws as 32-bit floats; a variable that would overflow keeps its 64 bits."""
     largest = float(np.finfo(np.float32).max)
-    return draws.map(lambda array: array.astype(
-        np.float64 if float(np.nanmax(np.abs(array.astype(float)), initial=0.0)) > largest
-        else np.float32))
+
+    def stored(array: xr.DataArray) -> xr.DataArray:
+        values = np.abs(array.to_numpy().astype(float))
+        beyond = (np.isfinite(values) & (values > largest)).any()
+        return array.astype(np.float64 if beyond else np.float32)
+
+    return draws.map(stored)
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -144,8 +150,8 @@ def _fit(header: dict[str, Any], posterior: xr.Dataset, stats: xr.Dataset, sourc
                           f"{', '.join(spec.hypotheses)})")
     int(provenance["seed"])
     panel = _panel_from_json(stored)
-    require_arrays(posterior, {name: dims for name, dims in _STATES.items() if name in posterior},
-                   f"{source}, posterior")
+    held = {name: dims for name, dims in _STATES.items() if name in posterior}
+    require_arrays(posterior, {**dict(header.get("variables", {})), **held}, f"{source}, posterior")
     require_labels(posterior, build_design(spec, panel, header["hypothesis"]).coords,
                    f"{source}, posterior")
     require_arrays(stats, dict.fromkeys(_STATS, ()), f"{source}, sample_stats")
