@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -369,28 +370,43 @@ def _wait(child: int, found: Path) -> str:
             return "too long"
 
 
-def run_many(cases: int, kept: Path, start: int = 0) -> list[dict[str, Any]]:
+def _range(first: int, last: int, inputs: Inputs, found: Path, kept: Path) -> None:
     """Run cases in a child process, begun again after a case that kills it."""
+    done = first
+    while done < last:
+        child = os.fork()
+        if child == 0:
+            try:
+                _work(done, last, inputs, found, kept)
+            finally:
+                os._exit(0)
+        status = _wait(child, found)
+        done = first + len(found.read_text().splitlines())
+        if done < last:
+            with found.open("a") as lines:
+                lines.write(json.dumps({"number": done, "kind": "unknown", "outcome": "crash",
+                                        "seconds": 0.0, "done": [], "message": status}) + "\n")
+            done += 1
+
+
+def run_many(cases: int, kept: Path, start: int = 0, workers: int = 1) -> list[dict[str, Any]]:
+    """Run cases in some processes; return what was found of each, by number."""
     with tempfile.TemporaryDirectory() as base:
-        inputs, found = make_inputs(Path(base)), Path(base) / "found.jsonl"
-        found.touch()
-        done = start
-        while done < start + cases:
-            child = os.fork()
-            if child == 0:
+        inputs = make_inputs(Path(base))
+        bounds = [start + cases * at // workers for at in range(workers + 1)]
+        children, files = [], []
+        for first, last in pairwise(bounds):
+            files.append(Path(base) / f"{first}.jsonl")
+            files[-1].touch()
+            children.append(os.fork())
+            if children[-1] == 0:
                 try:
-                    _work(done, start + cases, inputs, found, kept)
+                    _range(first, last, inputs, files[-1], kept)
                 finally:
                     os._exit(0)
-            status = _wait(child, found)
-            done = start + len(found.read_text().splitlines())
-            if done < start + cases:
-                with found.open("a") as lines:
-                    lines.write(json.dumps({"number": done, "kind": "unknown", "outcome": "crash",
-                                            "seconds": 0.0, "done": [], "message": str(status)})
-                                + "\n")
-                done += 1
-        return [json.loads(line) for line in found.read_text().splitlines()]
+        for child in children:
+            os.waitpid(child, 0)
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
 def main() -> None:
@@ -398,12 +414,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--failed", type=Path, default=ROOT / "failed_cases",
                         help="folder for the inputs of cases that fail")
     parser.add_argument("--out", type=Path, default=None, help="where the result is written")
     chosen = parser.parse_args()
     start = time.perf_counter()
-    found = run_many(chosen.cases, chosen.failed, chosen.first)
+    found = run_many(chosen.cases, chosen.failed, chosen.first, chosen.workers)
     outcomes = [Outcome(one["kind"], one["outcome"], one["message"], one["seconds"])
                 for one in found]
     failed = [{"number": one["number"], "kind": one["kind"], "outcome": one["outcome"],

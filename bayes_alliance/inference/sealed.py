@@ -99,7 +99,7 @@ def read_groups(path: str | Path, groups: Iterable[str], what: str) -> dict[str,
             warnings.simplefilter("error")
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", FutureWarning)
-            _look_at(source, groups)
+            _look_at(source, groups, what)
             found = {}
             for group in groups:
                 with xr.open_dataset(source, group=group, engine="h5netcdf", decode_times=False,
@@ -112,11 +112,13 @@ def read_groups(path: str | Path, groups: Iterable[str], what: str) -> dict[str,
     return found
 
 
-def _look_at(source: Path, groups: Iterable[str]) -> None:
+def _look_at(source: Path, groups: Iterable[str], what: str) -> None:
     """Look at every array of the groups before any is read."""
     total = 0
     with h5py.File(source, "r") as file:
         for group in groups:
+            if group not in file:
+                raise SchemaError(f"{source} is no {what}: it lacks the group {group}")
             _require_own(file, group, source)
             for name in file[group]:
                 _require_own(file[group], name, source)
@@ -133,8 +135,6 @@ def _look_at(source: Path, groups: Iterable[str]) -> None:
 
 
 def _require_own(group: Any, name: str, source: Path) -> None:
-    if name not in group:
-        raise SchemaError(f"{source} is no whole file: it lacks {name}")
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise SchemaError(f"{source}: {name} is a link to another place")
 
