@@ -6,6 +6,7 @@ Invariant: undamaged, every one of them is read without a fault.
 import shutil
 import tomllib
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,9 @@ class Inputs:
 
 
 def make_inputs(base: Path) -> Inputs:
-    """Write the sound inputs into a folder."""
+    """Write the sound inputs into a folder, and import what reads them."""
+    for module in ("api", "cli.app", "dyads", "forecast", "forecast.combination", "plotting"):
+        import_module(f"bayes_alliance.{module}")
     pair = base / "pair"
     write_starter(pair, "state_a,state_b", "patron", "2010-01", "2014-12")
     dyads = write_small_dyads(base / "dyads")

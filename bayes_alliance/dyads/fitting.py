@@ -196,8 +196,8 @@ def _require_whole(fit: DyadFit, path: str) -> None:
         bad = [str(name) for name, array in part.data_vars.items()
                if not np.isfinite(array.to_numpy()).all()]
         if bad:
-            raise SchemaError(f"{path}, {group} holds draws of {', '.join(bad)} that are missing or "
-                              "infinite")
+            raise SchemaError(f"{path}, {group} holds draws of {', '.join(bad)} that are missing "
+                              "or infinite")
     years = labels[c.DIM_TIME]
     if years != [str(int(years[0]) + at) for at in range(len(years))]:
         raise SchemaError(f"{path} has years that are not in order")
