@@ -18,6 +18,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from bayes_alliance.spec import country, readable
@@ -40,11 +41,26 @@ COLOURS: Final = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 WIDE: Final = 7.5
 NARROW: Final = 4.2
 _BETWEEN: Final = 6.0
+# What the ticks of a logarithmic axis begin with.
+_POWER: Final = "$\\mathdefault{"
 
 
 def is_narrow(width: float) -> bool:
     """Say whether a figure of this width (inches) is set for a small screen."""
     return width < _BETWEEN
+
+
+class _PlainText(Figure):
+    """A figure in which a dollar sign of a user's name or unit is one, and begins no formula."""
+
+    def draw(self, renderer: Any) -> None:
+        for axes in self.axes:
+            axes.get_xticklabels()  # labels are made when they are asked for
+            axes.get_yticklabels()
+        for text in self.findobj(Text):
+            if "$" in text.get_text() and not text.get_text().startswith(_POWER):
+                text.set_parse_math(False)
+        super().draw(renderer)
 
 
 def new_figure(rows: int = 1, height: float = 3.2, columns: int = 1, *, width: float = WIDE,
@@ -63,7 +79,7 @@ def new_figure(rows: int = 1, height: float = 3.2, columns: int = 1, *, width: f
     ratios : sequence of float, optional
         Heights of the rows relative to each other.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = _PlainText(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, columns, squeeze=False, sharex="col" if share_x else False,
                            height_ratios=ratios)

@@ -1,5 +1,6 @@
 """A rendered page in headless Chromium: loads nothing, says nothing, fits its window."""
 
+import html
 import http.server
 import json
 import re
@@ -10,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from tests.helpers.hostile_inputs import hostile_page
 from tests.helpers.report_inputs import make_page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -105,3 +107,13 @@ def test_a_bad_page_would_be_noticed(tmp_path):
     assert "/x.png" in found["served"]
     assert False in found["images"]
     assert found["closed"] > 0
+
+
+def test_a_page_of_hostile_text_runs_nothing_and_asks_for_nothing(tmp_path):
+    """Scripts, handlers, forms, styles, frames and addresses stand there as the text they are."""
+    found = look(hostile_page(), tmp_path, 1200)
+    title = html.unescape(found["title"])
+    assert title.startswith("<script>document.title='broken into'</script> <img src=x")
+    assert found["console"] == []
+    assert found["asked"] == []
+    assert found["served"] == ["/index.html", "/outer.html"]

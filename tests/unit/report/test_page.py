@@ -38,7 +38,8 @@ def test_the_page_is_self_contained_and_small():
     assert len(text.encode()) < 2_500_000
     assert text.startswith("<!DOCTYPE html>\n<html lang=\"en\">")
     assert re.search(r'http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-                     r"img-src data:; style-src 'unsafe-inline'\"", text)
+                     r"img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+                     r"form-action 'none'\"", text)
     assert not re.search(r"<(script|link rel=\"stylesheet|iframe|object|embed)\b|@import|url\(",
                          text)
     assert not re.search(r" on[a-z]+=", text)
