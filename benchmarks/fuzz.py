@@ -42,7 +42,7 @@ from benchmarks import mutations as m  # noqa: E402
 from benchmarks import mutations_of_files as f  # noqa: E402
 from benchmarks.fuzz_inputs import Inputs, make_inputs  # noqa: E402
 
-__all__ = ["KINDS", "Case", "Outcome", "run_case", "table_of"]
+__all__ = ["KINDS", "Case", "Outcome", "run_case", "section", "table_of"]
 
 LONGEST = 10
 RESULT = ROOT / "reports" / "validation" / "fuzz.json"
@@ -249,7 +249,7 @@ def _fit(rng: np.random.Generator, inputs: Inputs, folder: Path) -> Case:
             return in_python_or_none(lambda: load_fit(path))
         return in_python(lambda: _use(load_fit(path)))
 
-    return Case("saved fit", done, call, ("fit.nc",), done[0] in f.NEVER_SOUND_FIT, [path])
+    return Case("saved fit", done, call, ("fit.nc", "no forecast from draws of"), done[0] in f.NEVER_SOUND_FIT, [path])
 
 
 def in_python_or_none(call: Callable[[], Any]) -> tuple[int, str]:
@@ -336,6 +336,20 @@ def table_of(outcomes: list[Outcome]) -> list[dict[str, Any]]:
     counts = Counter((one.kind, one.outcome) for one in outcomes)
     return [{"kind": kind, "outcome": outcome, "cases": count}
             for (kind, outcome), count in sorted(counts.items())]
+
+
+def section(result: dict[str, Any]) -> str:
+    """Return what a report says of a result, the content of ``fuzz.json``, as Markdown."""
+    failed = result["failed"]
+    lines = [
+        "## Damaged inputs", "",
+        f"{result['cases']:,} inputs were damaged at random (each follows from its number; "
+        f"`benchmarks/fuzz.py`). {failed if failed else 'None'} ended otherwise than in success "
+        "or in one clear error that names the file; the longest took "
+        f"{result['longest_processor_seconds']:g} s of processor time.", "",
+        "| input | outcome | cases |", "| --- | --- | ---: |",
+        *(f"| {row['kind']} | {row['outcome']} | {row['cases']:,} |" for row in result["table"])]
+    return "\n".join(lines) + "\n"
 
 
 def _work(first: int, last: int, inputs: Inputs, found: Path, kept: Path) -> None:

@@ -48,6 +48,7 @@ _GROUPS: Final = ("posterior", "drivers")
 _VERSION: Final = 1
 # Both stages of one model at a time.
 _KEPT: Final = 2
+_LARGEST: Final = 1e6
 _compiled: OrderedDict[tuple[object, ...], Compiled] = OrderedDict()
 
 
@@ -194,10 +195,10 @@ def _require_whole(fit: DyadFit, path: str) -> None:
         raise SchemaError(f"{path}, drivers has no draws, or has them twice, of a member of a dyad")
     for group, part in (("posterior", fit.posterior), ("drivers", fit.drivers)):
         bad = [str(name) for name, array in part.data_vars.items()
-               if not np.isfinite(array.to_numpy()).all()]
+               if not (np.abs(array.to_numpy()) <= _LARGEST).all()]
         if bad:
             raise SchemaError(f"{path}, {group} holds draws of {', '.join(bad)} that are missing "
-                              "or infinite")
+                              "or infinite, or beyond any size")
     years = labels[c.DIM_TIME]
     if years != [str(int(years[0]) + at) for at in range(len(years))]:
         raise SchemaError(f"{path} has years that are not in order")

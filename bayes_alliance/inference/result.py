@@ -13,11 +13,17 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
+from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.inference.gate import Diagnostics, quantity_labels
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
 __all__ = ["Fit", "require_finished"]
+
+_LARGEST = 1e6
+_POSITIVE = frozenset({
+    c.VAR_HALF_LIFE, c.VAR_SCALE_SECOND, c.VAR_CREDIBILITY_SD, c.VAR_LOADING, c.VAR_NOISE,
+    c.VAR_OWN_HALF_LIFE, c.VAR_WAVE_SD, c.VAR_GOVERNMENT_SD, c.VAR_ADMINISTRATION_DEVIATION_SD})
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,13 @@ class Fit:
         Returns
         -------
         bayes_alliance.forecast.Forecast
+
+        Raises
+        ------
+        NotFittedError
+            If draws are missing, infinite or of a size or sign that no fit gives.
         """
+        _require_usable(self.posterior)
         project = import_module("bayes_alliance.forecast").forecast
         return project(self, horizon, scenario=scenario, seed=int(self.provenance["seed"]))
 
@@ -170,6 +182,23 @@ def require_finished(fit: Fit) -> Fit:
     if fit.provenance.get("interrupted"):
         raise KeyboardInterrupt
     return fit
+
+
+def _require_usable(posterior: xr.Dataset) -> None:
+    """Refuse draws that cannot be computed with, such as those of a file that was changed."""
+    wrong = []
+    for name, array in posterior.data_vars.items():
+        values = array.to_numpy()
+        sound = np.abs(values) <= _LARGEST
+        if name in _POSITIVE:
+            sound &= values > 0
+        elif name == c.VAR_CORRELATION:
+            sound &= np.abs(values) <= 1
+        if not sound.all():
+            wrong.append(str(name))
+    if wrong:
+        raise NotFittedError(f"there is no forecast from draws of {', '.join(wrong)} that are "
+                             "missing, infinite or of a size or sign that no fit gives")
 
 
 def _summary(array: xr.DataArray) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Five hundred damaged inputs end in success or one clear error; a fault would be told."""
 
+import json
 import warnings
 from collections import Counter
 
@@ -40,6 +41,19 @@ def test_a_case_follows_from_its_number_alone(inputs, tmp_path):
         made.append((outcome.kind, outcome.outcome, case.done,
                      [path.read_bytes() for path in case.files if path.is_file()]))
     assert made[0] == made[1]
+
+
+def test_the_committed_run_has_no_failing_case_and_is_told_in_a_section(root):
+    result = json.loads((root / "reports" / "validation" / "fuzz.json").read_text())
+    assert result["failed"] == 0
+    assert result["failing_cases"] == []
+    assert {row["kind"] for row in result["table"]} == set(fuzz.KINDS)
+    assert {row["outcome"] for row in result["table"]} == {"success", "clear error"}
+    assert sum(row["cases"] for row in result["table"]) == result["cases"]
+    told = fuzz.section(result)
+    assert f"{result['cases']:,} inputs were damaged" in told
+    assert "None ended otherwise" in told
+    assert told.count("\n| ") == len(result["table"]) + 2
 
 
 def lost_warning():
