@@ -249,7 +249,8 @@ def _fit(rng: np.random.Generator, inputs: Inputs, folder: Path) -> Case:
             return in_python_or_none(lambda: load_fit(path))
         return in_python(lambda: _use(load_fit(path)))
 
-    return Case("saved fit", done, call, ("fit.nc", "no forecast from draws of"), done[0] in f.NEVER_SOUND_FIT, [path])
+    return Case("saved fit", done, call, ("fit.nc", "no forecast from draws of"),
+                done[0] in f.NEVER_SOUND_FIT, [path])
 
 
 def in_python_or_none(call: Callable[[], Any]) -> tuple[int, str]:
