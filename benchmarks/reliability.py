@@ -1,7 +1,7 @@
 """Show whether long work survives being stopped, and whether long use grows.
 
     python benchmarks/reliability.py faults [--moments 210] [--pairs 12] [--seed 1] [--light]
-    python benchmarks/reliability.py use [--fits 50] [--model rok_japan]
+    python benchmarks/reliability.py use [--fits 50] [--model rok_japan] [--part fits]
     python benchmarks/reliability.py report
 
 ``faults`` starts a fit, a backtest, a calibration and a report of a small model, lets a signal, a
@@ -18,6 +18,8 @@ import json
 import os
 import sys
 import tempfile
+import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ CODE = ("inference/store.py", "inference/shelf.py", "inference/many.py", "infere
 def faults(options: argparse.Namespace) -> bool:
     """Run the trials that are missing; return whether all are good."""
     from benchmarks import reliability_jobs as jobs_of
-    from benchmarks.reliability_faults import pair, reference, trial
+    from benchmarks.reliability_faults import Reference, pair, reference, trial
 
     path = options.out / "faults.json"
     stamp = {"seed": options.seed, "light": options.light, "code_hash": code_hash(*CODE),
@@ -56,9 +58,10 @@ def faults(options: argparse.Namespace) -> bool:
         else:
             named = jobs_of.full_jobs(jobs_of.small_model(Path(made) / "model"))
             order = jobs_of.FULL
-        usual = {}
+        usual = {name: Reference(**one) for name, one in kept["references"].items()} if kept else {}
         for name, job in named.items():
-            usual[name] = reference(job)
+            if name not in usual:
+                usual[name] = reference(job)
             print(f"{name}: {usual[name].seconds:.1f} s, {usual[name].touches} touches, "
                   f"{len(usual[name].files)} files", flush=True)
         small_disk = not options.light and os.geteuid() == 0
@@ -66,11 +69,11 @@ def faults(options: argparse.Namespace) -> bool:
 
         def keep() -> None:
             found = {"stamp": stamp, "small_disk": small_disk,
-                     "jobs": {name: {"seconds": round(one.seconds, 2), "touches": one.touches,
-                                     "files": len(one.files)} for name, one in usual.items()},
+                     "references": {name: asdict(one) for name, one in usual.items()},
                      "trials": trials, "pairs": pairs}
             write_text(path, json.dumps(found, indent=1) + "\n")
 
+        keep()
         for number in range(len(trials), options.moments):
             trials.append(trial(number, jobs, usual, options.seed, small_disk=small_disk))
             keep()
@@ -83,6 +86,42 @@ def faults(options: argparse.Namespace) -> bool:
     struck = sum(one["outcome"] != "never struck" for one in trials)
     print(f"{struck} faults struck, {len(pairs)} pairs, {len(bad)} bad")
     return not bad
+
+
+def use(options: argparse.Namespace) -> bool:
+    """Fit many times in this process, compile many structures, write reports side by side."""
+    from benchmarks import reliability_jobs as jobs_of
+    from benchmarks.reliability_use import many_fits, many_structures, side_by_side
+
+    name = Path(options.model).stem if options.model else "small"
+    path = options.out / f"use_{name}.json"
+    found: dict[str, Any] = _read(path) or {}
+    with tempfile.TemporaryDirectory() as made:
+        model = options.model or jobs_of.small_model(Path(made) / "model")
+        parts = {"fits": lambda: many_fits(model, options.fits),
+                 "structures": lambda: many_structures(model, options.structures)}
+        if not options.model:
+            parts["reports"] = lambda: side_by_side(jobs_of.full_jobs(model)["report"],
+                                                    options.reports)
+        for part in [options.part] if options.part else list(parts):
+            # A process of its own: a fork after sampling would inherit the sampler's threads.
+            child = os.fork()
+            if not child:
+                status = 1
+                try:
+                    result = parts[part]()
+                    write_text(path, json.dumps(
+                        found | {"versions": package_versions(),
+                                 part: result | {"model": options.model or "small"}},
+                        indent=1) + "\n")
+                    status = 0 if result["passed"] else 1
+                except Exception:
+                    traceback.print_exc()
+                finally:
+                    os._exit(status)
+            print(f"{part}: {'passed' if not os.waitpid(child, 0)[1] else 'FAILED'}", flush=True)
+            found = _read(path) or {}
+    return all(part["passed"] for part in found.values() if "passed" in part)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -104,12 +143,19 @@ def main() -> None:
     parser.add_argument("--light", action="store_true", help="jobs that sample nothing")
     parser.add_argument("--restart", action="store_true", help="forget what was found before")
     parser.add_argument("--fits", type=int, default=50)
+    parser.add_argument("--structures", type=int, default=6)
+    parser.add_argument("--reports", type=int, default=10, help="so many at a time")
+    parser.add_argument("--part", choices=("fits", "structures", "reports"))
     parser.add_argument("--model", default="", help="name or path; the small model if not given")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.what == "faults":
-        sys.exit(0 if faults(options) else 1)
+    if options.what == "report":
+        from benchmarks.reliability_text import text
+
+        write_text(ROOT / "reports" / "reliability.md", text(options.out))
+        return
+    sys.exit(0 if {"faults": faults, "use": use}[options.what](options) else 1)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.reliability_child import Child
 from benchmarks.reliability_jobs import Job, is_result, signature
 
-__all__ = ["FAULTS", "Reference", "ground", "pair", "reference", "trial"]
+__all__ = ["FAULTS", "Reference", "ground", "pair", "reference", "signatures", "trial"]
 
 _SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}
 FAULTS = (*_SIGNALS, "disk full", "file size limit", "read-only folder", "out of memory")
@@ -67,7 +67,7 @@ def reference(job: Job) -> Reference:
             if child.status:
                 raise RuntimeError(f"{job.name} ends with {child.status}:\n{child.output}")
             found.append(Reference(time.monotonic() - child.began, child.touches,
-                                   _signatures(place.folder)))
+                                   signatures(place.folder)))
     if found[0].files != found[1].files:
         raise RuntimeError(f"{job.name} does not give the same results twice")
     return found[1]
@@ -189,7 +189,7 @@ def _afterwards(job: Job, child: Child, place: Place, usual: Reference) -> dict[
     """Judge what a struck job left, run it again, and judge that."""
     place.free()
     place.mode(0o755)
-    found = _signatures(place.folder)
+    found = signatures(place.folder)
     whole = [name for name in usual.files if found.get(name) == usual.files[name]]
     absent = [name for name in usual.files if name not in found]
     cut_short = [name for name in found if found[name].startswith("interrupted")]
@@ -200,7 +200,7 @@ def _afterwards(job: Job, child: Child, place: Place, usual: Reference) -> dict[
             os.utime(place.folder / name, (0, 0))
     again = Child(job, place.folder)
     again.finish()
-    after = _signatures(place.folder)
+    after = signatures(place.folder)
     finished = after == usual.files
     refused = again.status == 2 and _REFUSED.search(again.output) is not None
     said = ("resumed" if re.search(r"^(\w+: )?taking up", again.output, re.M) else
@@ -234,7 +234,7 @@ def _how(child: Child) -> str:
     return {0: "finished", 130: "a message of the interruption"}.get(child.status, "a message")
 
 
-def _signatures(folder: Path) -> dict[str, str]:
+def signatures(folder: Path) -> dict[str, str]:
     """Return the signature of every result by its path, or why it is not whole."""
     found = {}
     for path in sorted(folder.rglob("*")):
@@ -276,7 +276,7 @@ def pair(number: int, jobs: Sequence[Job], references: dict[str, Reference],
         second = Child(job, place.folder)
         first.finish()
         second.finish()
-        after = _signatures(place.folder)
+        after = signatures(place.folder)
         told = [_ending(child) for child in (first, second)]
         good = after == usual.files and told.count("finished") >= 1 and "failed" not in told
         return {"number": number, "job": job.name, "later": round(later, 2), "first": told[0],
