@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from bayes_alliance.inference.sealed import seal
+from bayes_alliance.inference.sealed import sealed
 from benchmarks.mutations import CELLS, TOML_MUTATIONS, Rng
 
 __all__ = ["FIT_MUTATIONS", "NEVER_SOUND_FIT", "command_line", "mutate_fit"]
@@ -36,8 +36,7 @@ def _flip_and_seal(rng: Rng, path: Path) -> None:
     end = len(data) if rng.random() < 0.5 else 8192
     for at in rng.integers(0, end, int(rng.integers(1, 9))):
         data[at] ^= int(rng.integers(1, 256))
-    path.write_bytes(data)
-    seal(path)
+    path.write_bytes(sealed(bytes(data)))
 
 
 def _truncate(rng: Rng, path: Path) -> None:
@@ -61,14 +60,14 @@ def _folder(_: Rng, path: Path) -> None:
 
 
 def _inside(change: Callable[[Rng, h5py.File], None], *,
-            sealed: bool = True) -> Callable[[Rng, Path], None]:
+            anew: bool = True) -> Callable[[Rng, Path], None]:
     """Return a mutation that changes a file by its library, and seals it anew."""
     def apply(rng: Rng, path: Path) -> None:
         path.write_bytes(path.read_bytes()[:-_TAIL])
         with h5py.File(path, "a") as file:
             change(rng, file)
-        if sealed:
-            seal(path)
+        if anew:
+            path.write_bytes(sealed(path.read_bytes()))
     return apply
 
 
@@ -200,7 +199,7 @@ FIT_MUTATIONS: dict[str, Callable[[Rng, Path], None]] = {
     "group removed": _inside(_remove_group), "variable removed": _inside(_remove_variable),
     "variable renamed": _inside(_rename_variable), "attribute changed": _inside(_change_attribute),
     "labels changed": _inside(_labels), "draws changed": _inside(_draws),
-    "draws changed, not sealed": _inside(_draws, sealed=False), "type changed": _inside(_retype),
+    "draws changed, not sealed": _inside(_draws, anew=False), "type changed": _inside(_retype),
     "shape changed": _inside(_reshape), "absurd size": _inside(_huge), "link": _inside(_link),
     "bytes of another file": _inside(_outside), "header changed": _inside(_header),
     "header replaced": _inside(_header_text)}

@@ -47,7 +47,7 @@ def make_inputs(seed=0):
 def make_prior_scales():
     """Return log Bayes factors by prior sd, and their sentence."""
     rows = [{"hypothesis": name, "sd": sd, "difference": -0.37 * sd, "difference_se": 0.02,
-             "check": -0.36 * sd, "check_se": 0.03, "flag": "made-up flag" if sd > 1 else ""}
+             "check": -0.36 * sd, "check_se": 0.03, "flag": "few draws" if sd > 1 else ""}
             for name in ("H1", "H2", "H12") for sd in (0.5, 1.0, 2.0)]
     return Finding(pd.DataFrame(rows), "Made-up sds from 0.5 to 2.")
 

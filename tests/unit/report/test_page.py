@@ -172,7 +172,7 @@ def test_what_the_results_lean_on_is_shown_with_the_largest_first(inputs, no_fig
     assert "shifted" in page
     assert page.index("indicator survey_rok") < page.index("priors of paths")
     assert "priors of noise" not in page
-    assert page.count("<em>made-up flag</em>") == 3
+    assert page.count("<em>few draws</em>") == 3
     assert "−0.37 ± 0.02 (−0.36 ± 0.03)" in page
     without = render(replace(inputs, prior_scales=None, periods=None, cut=None,
                              sensitivity=None))
