@@ -90,8 +90,9 @@ class Child:
 
     def go_on(self) -> None:
         """Let a child that waits before a touch go on."""
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._go, b".")
+        if self.status is None:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._go, b".")
 
     def finish(self, seconds: float = 300.0) -> None:
         """Wait for the end; a job that does not come to it is killed and counts as hung."""

@@ -154,7 +154,7 @@ def trial(number: int, jobs: Sequence[Job], references: dict[str, Reference], se
                     runs = child.follow(later)
                 moment = f"touch {hold_at} of {usual.touches}, {1000 * later:.0f} ms on"
             else:
-                after = float(rng.uniform(0.0, usual.seconds)) * (1.0 - 0.2 * attempt)
+                after = float(rng.uniform(0.0, usual.seconds)) * 0.5**attempt
                 runs = child.follow(after)
                 moment = f"{after:.2f} s of {usual.seconds:.1f} s"
             if not runs:
