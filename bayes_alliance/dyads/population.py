@@ -18,7 +18,8 @@ from bayes_alliance.dyads.fitting import DyadFit
 from bayes_alliance.exceptions import did_you_mean
 from bayes_alliance.model.predict import softabs
 
-__all__ = ["PopulationResult", "dyad_effects", "population_effects", "readings"]
+__all__ = ["READINGS", "PopulationResult", "class_contrasts", "dyad_effects", "flat_draws",
+           "groups_of", "paths_of_dyad", "population_effects", "readings", "summarise"]
 
 # Which signs each reading of the theory predicts; 1 is above zero, -1 below, 0 any.
 READINGS: Final[dict[str, dict[str, int]]] = {
@@ -67,10 +68,10 @@ def population_effects(fit: DyadFit) -> PopulationResult:
     """
     posterior = fit.posterior
     rows = []
-    for label, draws in _groups(posterior).items():
+    for label, draws in groups_of(posterior).items():
         for name in c.COEFFICIENTS:
             values = draws.sel({c.DIM_COEFFICIENT: name}).to_numpy().ravel()
-            rows.append({"group": label, "coefficient": name, **_summary(values)})
+            rows.append({"group": label, "coefficient": name, **summarise(values)})
     table = pd.DataFrame(rows)
     ratio = _log_ratio_at_zero(fit)
     table["log_bf_zero"] = [ratio.get(row.coefficient, np.nan) if row.group == "all" else np.nan
@@ -85,7 +86,7 @@ def readings(fit: DyadFit) -> pd.DataFrame:
     prior = {reading: 0.5 ** sum(sign != 0 for sign in signs.values())
              for reading, signs in READINGS.items()}
     rows = []
-    for label, draws in _groups(fit.posterior).items():
+    for label, draws in groups_of(fit.posterior).items():
         if label == "spread":
             continue
         for reading, signs in READINGS.items():
@@ -115,34 +116,72 @@ def dyad_effects(fit: DyadFit, dyads: list[str] | None = None) -> pd.DataFrame:
     for name in dyads or ():
         if name not in fit.dyads:
             raise ValueError(f"the fit has no dyad {name!r}{did_you_mean(name, fit.dyads)}")
-    coefficient = fit.posterior[n.VAR_DYAD_COEFFICIENT].stack(sample=("chain", "draw"))
-    eta = fit.posterior[c.COHESION].stack(sample=("chain", "draw")).transpose(
-        n.DIM_DYAD, c.DIM_TIME, "sample")
-    mean = {latent: fit.drivers[latent].mean(("chain", "draw")) for latent in c.PATHS}
+    labels = [str(one) for one in fit.posterior[n.DIM_DYAD].to_numpy()]
+    members = [str(one) for one in fit.drivers[c.DIM_MEMBER].to_numpy()]
+    coefficient = flat_draws(fit.posterior[n.VAR_DYAD_COEFFICIENT])
+    eta = flat_draws(fit.posterior[c.COHESION])
+    drivers = [flat_draws(fit.drivers[latent]) for latent in c.PATHS]
     rows = []
     for dyad in dyads or fit.dyads:
-        about = fit.dyads[dyad]
-        spread = eta.sel({n.DIM_DYAD: dyad}).to_numpy().std(axis=0)
-        for latent in c.PATHS:
-            first, second = (mean[latent].sel({c.DIM_MEMBER: about[side]}).to_numpy()
-                             for side in ("member_a", "member_b"))
-            paths = ((first + second) / 2.0, softabs(first - second) / 2.0)
-            for name, path in zip(_of_path(latent), paths, strict=True):
-                values = coefficient.sel({n.DIM_DYAD: dyad, c.DIM_COEFFICIENT: name}).to_numpy()
-                rows.append({"dyad": dyad, "class": about["class"], "region": about["region"],
-                             "coefficient": name, **_summary(values),
-                             "standardised": float(np.median(values * path.std() / spread))})
+        about, k = fit.dyads[dyad], labels.index(dyad)
+        spread = eta[:, k].std(axis=1)
+        sides = [members.index(about[side]) for side in ("member_a", "member_b")]
+        paths = _paths([state[:, sides[0]] for state in drivers],
+                       [state[:, sides[1]] for state in drivers]).mean(axis=0)
+        for j, (name, path) in enumerate(zip(c.COEFFICIENTS, paths, strict=True)):
+            values = coefficient[:, k, j]
+            rows.append({"dyad": dyad, "class": about["class"], "region": about["region"],
+                         "coefficient": name, **summarise(values),
+                         "standardised": float(np.median(values * path.std() / spread))})
     return pd.DataFrame(rows)
 
 
-def _of_path(latent: str) -> tuple[str, str]:
-    """Return the names of a path's two coefficients."""
-    first = 2 * c.PATHS.index(latent)
-    return c.COEFFICIENTS[first], c.COEFFICIENTS[first + 1]
+def paths_of_dyad(fit: DyadFit, dyad: str) -> np.ndarray:
+    """Return draws of what a dyad's coefficients multiply; a gap counts negatively in the model.
+
+    Returns
+    -------
+    numpy.ndarray, shape (sample, path coefficient, year)
+        Mean of threat, half its gap, mean of credibility, half its gap.
+    """
+    about = fit.dyads[dyad]
+    first, second = ([flat_draws(fit.drivers[latent].sel({c.DIM_MEMBER: about[side]}))
+                      for latent in c.PATHS] for side in ("member_a", "member_b"))
+    return _paths(first, second)
 
 
-def _groups(posterior: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Return draws of the coefficients of the population, each class, and the dyads' spread."""
+def _paths(first: list[np.ndarray], second: list[np.ndarray]) -> np.ndarray:
+    """Return means and half gaps of the states of two members, given by latent."""
+    parts: list[np.ndarray] = []
+    for one, other in zip(first, second, strict=True):
+        parts += [(one + other) / 2.0, softabs(one - other) / 2.0]
+    return np.stack(parts, axis=1)
+
+
+def class_contrasts(fit: DyadFit) -> pd.DataFrame:
+    """Return how the first class's coefficients differ from every other class's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group`` (``quasi less allied``), ``coefficient`` and its summary; no row where there is
+        one class only.
+    """
+    labels = [str(one) for one in fit.posterior[n.DIM_CLASS].to_numpy()]
+    draws = fit.posterior[n.VAR_CLASS_COEFFICIENT]
+    rows = []
+    for other in labels[1:]:
+        for name in c.COEFFICIENTS:
+            first, second = (flat_draws(draws.sel({n.DIM_CLASS: label, c.DIM_COEFFICIENT: name}))
+                             for label in (labels[0], other))
+            rows.append({"group": f"{labels[0]} less {other}", "coefficient": name,
+                         **summarise(first - second)})
+    return pd.DataFrame(rows, columns=["group", "coefficient", "mean", "sd", "q05", "q50", "q95",
+                                       "above_zero"])
+
+
+def groups_of(posterior: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return draws of the coefficients: the population's, each class's, the dyads' spread."""
     by_class = posterior[n.VAR_CLASS_COEFFICIENT]
     return {"all": posterior[c.VAR_COEFFICIENT],
             **{str(label): by_class.sel({n.DIM_CLASS: label})
@@ -150,7 +189,8 @@ def _groups(posterior: xr.Dataset) -> dict[str, xr.DataArray]:
             "spread": posterior[n.VAR_SPREAD]}
 
 
-def _summary(values: np.ndarray) -> dict[str, float]:
+def summarise(values: np.ndarray) -> dict[str, float]:
+    """Return mean, sd, 5, 50 and 95% points and the share above zero."""
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
     return {"mean": float(values.mean()), "sd": float(values.std(ddof=1)), "q05": float(low),
             "q50": float(middle), "q95": float(high), "above_zero": float((values > 0).mean())}
@@ -165,7 +205,7 @@ def _log_ratio_at_zero(fit: DyadFit) -> dict[str, float]:
     prior, deviation = fit.spec.priors.coefficient, fit.spec.priors.coefficient_class
     found = {}
     for name in c.COEFFICIENTS:
-        classes = _flat(fit.posterior[n.VAR_CLASS_COEFFICIENT].sel({c.DIM_COEFFICIENT: name}))
+        classes = flat_draws(fit.posterior[n.VAR_CLASS_COEFFICIENT].sel({c.DIM_COEFFICIENT: name}))
         precision = 1.0 / prior.sd**2 + classes.shape[1] / deviation.sd**2
         centre = (prior.mu / prior.sd**2
                   + (classes - deviation.mu).sum(axis=1) / deviation.sd**2) / precision
@@ -174,7 +214,7 @@ def _log_ratio_at_zero(fit: DyadFit) -> dict[str, float]:
     return found
 
 
-def _flat(array: xr.DataArray) -> np.ndarray:
+def flat_draws(array: xr.DataArray) -> np.ndarray:
     """Return draws with chains joined in front."""
     other = [dim for dim in array.dims if dim not in ("chain", "draw")]
     values = array.transpose("chain", "draw", *other).to_numpy()

@@ -1,0 +1,150 @@
+r"""What the coefficients of many dyads say of each reading of the theory: a word and its reason.
+
+The evidence of a path is the log Bayes factor of an effect against none,
+:math:`\log p(0) - \log p(0 \mid y)` with both coefficients of the path at zero (Savage-Dickey).
+For the population the posterior density averages over the conditional normals given the classes;
+for a class it is that of the normal with the draws' mean and covariance, and where zero lies more
+than four of its standard deviations away the ratio there is given as a lower bound.
+
+Invariant: a verdict is a function of draws and of thresholds that are those of the monthly model;
+of a fit that did not pass the gate every verdict is withheld.
+
+References
+----------
+Dickey 1971, Annals of Mathematical Statistics 42(1); Verdinelli and Wasserman 1995, JASA 90(430).
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bayes_alliance import constants as c
+from bayes_alliance.dyads import names as n
+from bayes_alliance.dyads.fitting import DyadFit
+from bayes_alliance.dyads.population import READINGS, flat_draws, groups_of, readings
+
+__all__ = ["DIRECTION", "LOG_BAYES_FACTOR", "WITHHELD", "evidence_against_zero", "judge_readings"]
+
+# As in the [verdict] table of models/rok_japan.toml.
+DIRECTION: Final = 0.9
+LOG_BAYES_FACTOR: Final = float(np.log(3.0))
+WITHHELD: Final = "withheld"
+_FARTHEST: Final = 4.0
+_KINDS: Final = {"beta": "mean", "delta": "gap"}
+
+
+def evidence_against_zero(fit: DyadFit) -> pd.DataFrame:
+    """Return log Bayes factors of an effect against none.
+
+    Parameters
+    ----------
+    fit : DyadFit
+        Under H12.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group`` (``all`` or a class), ``quantity`` (a coefficient, or ``threat`` and
+        ``credibility`` for both coefficients of a path), ``log_bayes_factor`` in nats, positive
+        for an effect, ``bound`` (whether it is at least that).
+    """
+    asked = {name: [name] for name in c.COEFFICIENTS} | {
+        latent: list(c.COEFFICIENTS[2 * k:2 * k + 2]) for k, latent in enumerate(c.PATHS)}
+    rows = []
+    for group, draws in groups_of(fit.posterior).items():
+        if group == "spread":
+            continue
+        for quantity, names in asked.items():
+            values = flat_draws(draws.sel({c.DIM_COEFFICIENT: names}))
+            found = (_of_population(fit, names) if group == "all" else _of_class(fit, values))
+            rows.append((group, quantity, *found))
+    return pd.DataFrame(rows, columns=["group", "quantity", "log_bayes_factor", "bound"])
+
+
+def _of_population(fit: DyadFit, names: list[str]) -> tuple[float, bool]:
+    """Return the ratio of the population's means, by their conditionals given the classes."""
+    prior, deviation = fit.spec.priors.coefficient, fit.spec.priors.coefficient_class
+    classes = flat_draws(fit.posterior[n.VAR_CLASS_COEFFICIENT].sel({c.DIM_COEFFICIENT: names}))
+    precision = 1.0 / prior.sd**2 + classes.shape[1] / deviation.sd**2
+    centre = (prior.mu / prior.sd**2
+              + (classes - deviation.mu).sum(axis=1) / deviation.sd**2) / precision
+    density = stats.norm.pdf(0.0, centre, precision**-0.5).prod(axis=1).mean()
+    before = len(names) * stats.norm.logpdf(0.0, prior.mu, prior.sd)
+    # Draws that are all far off may leave no density that a number can hold.
+    return float(before - np.log(max(density, np.finfo(float).tiny))), False
+
+
+def _of_class(fit: DyadFit, values: np.ndarray) -> tuple[float, bool]:
+    """Return the ratio of a class's means, by the normal with the draws' moments."""
+    prior, deviation = fit.spec.priors.coefficient, fit.spec.priors.coefficient_class
+    centre, size = values.mean(axis=0), values.shape[1]
+    covariance = np.cov(values, rowvar=False).reshape(size, size)
+    far = float(np.sqrt(centre @ np.linalg.solve(covariance, centre)))
+    after = -0.5 * (min(far, _FARTHEST)**2 + np.linalg.slogdet(2.0 * np.pi * covariance)[1])
+    before = size * stats.norm.logpdf(0.0, prior.mu + deviation.mu,
+                                      np.hypot(prior.sd, deviation.sd))
+    return float(before - after), far > _FARTHEST
+
+
+def judge_readings(fit: DyadFit) -> pd.DataFrame:
+    """Give each reading of the theory a verdict, for the population and for each class.
+
+    *Supported* asks that the predicted signs hold together with probability
+    :data:`DIRECTION` and that an effect of the path is favoured over none by
+    :data:`LOG_BAYES_FACTOR`; *contradicted* that a predicted coefficient has the other sign with
+    that probability and is itself favoured over zero by as much; all else is *inconclusive*.
+
+    Parameters
+    ----------
+    fit : DyadFit
+        Under H12.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group``, ``reading``, ``verdict``, ``reason``, ``probability`` and ``prior`` of the
+        predicted signs, ``against`` (the largest probability of a coefficient's other sign),
+        ``log_bayes_factor`` of the path and its ``bound``.
+    """
+    evidence = evidence_against_zero(fit).set_index(["group", "quantity"])
+    positive = {group: (draws > 0).mean(("chain", "draw"))
+                for group, draws in groups_of(fit.posterior).items()}
+    rows = []
+    for found in readings(fit).itertuples():
+        group, signs = str(found.group), READINGS[str(found.reading)]
+        path = evidence.loc[(group, _path_of(signs))]
+        wrong = {name: (1.0 - share if sign > 0 else share) for name, sign in signs.items()
+                 for share in [float(positive[group].sel({c.DIM_COEFFICIENT: name}))]}
+        clearly = [name for name, share in wrong.items() if share >= DIRECTION and float(
+            evidence.at[(group, name), "log_bayes_factor"]) >= LOG_BAYES_FACTOR]
+        factor = float(path["log_bayes_factor"])
+        verdict, reason = _decide(float(found.probability), factor, clearly)
+        if not fit.passed:
+            verdict, reason = WITHHELD, "the fit did not pass the diagnostics gate"
+        rows.append((group, found.reading, verdict, reason, float(found.probability),
+                     float(found.prior), max(wrong.values()), factor, bool(path["bound"])))
+    return pd.DataFrame(rows, columns=["group", "reading", "verdict", "reason", "probability",
+                                       "prior", "against", "log_bayes_factor", "bound"])
+
+
+def _path_of(signs: dict[str, int]) -> str:
+    """Return the latent whose coefficients a reading speaks of."""
+    return c.PATHS[c.COEFFICIENTS.index(next(iter(signs))) // 2]
+
+
+def _decide(probability: float, factor: float, clearly: list[str]) -> tuple[str, str]:
+    """Return a verdict and why."""
+    if probability >= DIRECTION and factor >= LOG_BAYES_FACTOR:
+        return "supported", "its signs hold, and an effect is clearly favoured over none"
+    if clearly:
+        told = " and ".join(f"the coefficient of {latent}’s {_KINDS[kind]}" for kind, latent in
+                            (name.split("_") for name in clearly))
+        return "contradicted", f"{told} {'have' if len(clearly) > 1 else 'has'} the other sign"
+    if factor <= -LOG_BAYES_FACTOR:
+        return "inconclusive", "the data speak for no effect of the path"
+    if factor < LOG_BAYES_FACTOR:
+        return "inconclusive", ("too little information: the data hardly tell an effect of the "
+                                "path from none")
+    return "inconclusive", "the path has an effect, but not clearly with these signs"
