@@ -1,7 +1,7 @@
-"""``dyads fit`` and ``dyads show``: the model over many pairs of states.
+"""``dyads fit``, ``dyads show`` and ``dyads report``: the model over many pairs of states.
 
-Invariant: PyMC is imported inside the commands only; a fit that fails the gate is saved before
-the command says so.
+Invariant: PyMC is imported inside the commands only; a fit that fails the gate is saved, and its
+report written, before the command says so.
 """
 
 from pathlib import Path
@@ -66,3 +66,26 @@ def show(file: Annotated[Path, typer.Argument(help="A saved fit of a model over 
         print_table(found.table, "coefficients")
         print_table(found.readings, "probability of each reading's signs")
         echo_wrapped(found.sentence)
+
+
+@commands.command("report")
+def report(model: Annotated[str, typer.Argument(
+               help="Name of a shipped model over dyads, or path of a .toml file.")],
+           out: Annotated[Path, typer.Option(help="Folder to write to.")],
+           work: Annotated[Path | None, typer.Option(
+               help="Folder that keeps the fit, and from which it is taken up.")] = None,
+           seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 1) -> None:
+    """Write a page, a page for each dyad, and their tables.
+
+    A fit that fails the gate is shown under a banner and gives status 1: no result.
+    """
+    with errors_to_status():
+        from bayes_alliance.report.dyads_job import make_dyad_report
+
+        with steps() as shown:
+            made = make_dyad_report(model, out, seed=seed, work=work, announce=shown.announce,
+                                    report=shown.report)
+        typer.echo(str(made.page))
+        if not made.passed:
+            echo_wrapped(made.sentence)
+            raise typer.Exit(1)

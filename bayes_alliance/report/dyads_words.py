@@ -1,0 +1,224 @@
+"""What the report of many dyads says in sentences.
+
+Invariant: every sentence is made from the tables beside it; of a fit that did not pass the gate
+none says that something was found.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from bayes_alliance import constants as c
+from bayes_alliance.dyads.history import CHA_EPISODES
+from bayes_alliance.dyads.population import READINGS
+from bayes_alliance.dyads.verdicts import DIRECTION, WITHHELD
+from bayes_alliance.report import wording
+from bayes_alliance.report.dyads_inputs import DyadReportInputs
+from bayes_alliance.spec import readable
+
+__all__ = ["BANNER", "READING_WORDS", "SIGNS", "ally", "caveat", "effect", "episode_name",
+           "episode_sentence", "factor", "group_name", "headlines", "peculiar", "sentences"]
+
+READING_WORDS: Final = {"H1 common threat": "Common threat (H1)",
+                        "H2 common ally (Hwang)": "Common ally (H2, Hwang)",
+                        "abandonment (Cha)": "Abandonment (Cha)"}
+# Spaces around a sign do not break.
+SIGNS: Final = {"H1 common threat": "threat: β\u00a0>\u00a00, δ\u00a0>\u00a00",
+                "H2 common ally (Hwang)": "credibility: β\u00a0>\u00a00, δ\u00a0≥\u00a00",
+                "abandonment (Cha)": "credibility: β\u00a0<\u00a00, δ\u00a0>\u00a00"}
+BANNER: Final = ("The fit did not pass the diagnostics gate. Nothing on this page is a result: "
+                 "figures and tables show what the draws hold, every verdict is withheld.")
+_CLASSES: Final = {"quasi": "quasi allies", "allied": "allied neighbours", "all": "all dyads",
+                   "spread": "sd of dyads about their class"}
+_CAUSES: Final = {
+    f"{c.CREDIBILITY}_mean": ("the ally’s credibility in both", "rose", "fell"),
+    f"{c.CREDIBILITY}_gap": ("the gap between the ally’s credibility in the two", "widened",
+                             "narrowed")}
+_MOST_ODDS: Final = 1000.0
+_HARDLY, _CLEARLY = 3.0, 10.0
+
+
+def group_name(label: str) -> str:
+    """Return how a reader calls a class of dyads, or several words of them."""
+    if " less " in label:
+        return " less ".join(group_name(part) for part in label.split(" less "))
+    return _CLASSES.get(label, readable(label).lower())
+
+
+def episode_name(label: str) -> str:
+    """Return the first word of an episode's name."""
+    return label.split("_")[0].capitalize()
+
+
+def effect(row: Any) -> str:
+    """Return a median with its 90% interval."""
+    return (f"{wording.number(row['q50'])} "
+            f"{wording.interval(wording.number(row['q05']), wording.number(row['q95']))}")
+
+
+def factor(value: float, bound: bool) -> str:
+    """Return a log Bayes factor in nats; a bound is marked as one."""
+    if value is None or not np.isfinite(value):
+        return ""
+    return ("≥ " if bound else "") + wording.number(value, 1, signed=True)
+
+
+def headlines(inputs: DyadReportInputs) -> list[str]:
+    """Return one sentence for each class: which readings have which verdict."""
+    if not inputs.passed:
+        return []
+    told = []
+    sizes = inputs.panel.dyads["class"].value_counts()
+    for label in inputs.spec.model.classes:
+        part = inputs.verdicts[inputs.verdicts["group"] == label]
+        pieces = [f"{_lower(READING_WORDS[row.reading])} is {row.verdict}"
+                  for row in part.itertuples()]
+        told.append(f"Among the {sizes[label]} {group_name(label)}, {', '.join(pieces[:-1])} and "
+                    f"{pieces[-1]}.")
+    return told
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
+
+
+def sentences(inputs: DyadReportInputs) -> list[dict[str, str]]:
+    """Return one plain sentence for each reading, on the first class of dyads.
+
+    Returns
+    -------
+    list of dict
+        ``subject``, ``verdict`` and ``text``.
+    """
+    group = inputs.spec.model.classes[0]
+    effects = inputs.effects[inputs.effects["group"] == group].set_index("coefficient")
+    found, who = [], "data" if inputs.passed else "draws"
+    for row in inputs.verdicts[inputs.verdicts["group"] == group].to_dict("records"):
+        reading = str(row["reading"])
+        (level, sign), (gap, _) = READINGS[reading].items()
+        latent = c.PATHS[c.COEFFICIENTS.index(level) // 2]
+        text = (f"{_level(latent, effects.loc[level], sign)}, and {_gap(effects.loc[gap])}. "
+                f"The predicted signs ({SIGNS[reading].split(': ')[1]}) hold together with "
+                f"probability {wording.probability(row['probability'])} "
+                f"({wording.probability(row['prior'])} before the data); the {who} favour "
+                f"{_odds(row['log_bayes_factor'], row['bound'], latent)}.")
+        if row["verdict"] not in ("supported", WITHHELD):
+            text += f" {row['reason'][:1].upper()}{row['reason'][1:]}."
+        found.append({"subject": f"{READING_WORDS[reading]}, {group_name(group)}",
+                      "verdict": str(row["verdict"]), "text": text})
+    return found
+
+
+def _level(latent: str, row: pd.Series, sign: int) -> str:
+    """Return in words what a coefficient of a mean says, asked as a reading puts it."""
+    more = "more" if sign > 0 else "less"
+    what = (f"one unit {more} threat to both" if latent == c.THREAT
+            else f"the ally one unit {more} credible to both")
+    above = row["above_zero"] if sign > 0 else 1.0 - row["above_zero"]
+    moved = _moved(above, "higher", "lower")
+    return f"With {what}, the long-run level of cohesion is {moved} (β {effect(row)})"
+
+
+def _gap(row: pd.Series) -> str:
+    """Return in words what a coefficient of a gap says."""
+    moved = _moved(row["above_zero"], "lower", "higher")
+    return f"with a gap of two units more between them it is {moved} (δ {effect(row)})"
+
+
+def _moved(share: float, likely: str, unlikely: str) -> str:
+    if share >= DIRECTION:
+        return likely
+    return unlikely if share <= 1.0 - DIRECTION else f"neither clearly {likely} nor {unlikely}"
+
+
+def _odds(value: float, bound: bool, latent: str) -> str:
+    """Return which of an effect and none the data favour, and by which odds."""
+    odds = float(np.exp(abs(value)))
+    shown = (f"more than {_MOST_ODDS:.0f} to 1" if odds > _MOST_ODDS
+             else f"{'at least ' if bound else ''}{odds:.{1 if odds < 10 else 0}f} to 1")
+    first, second = ("an effect", "none") if value >= 0 else ("no effect", "one")
+    return f"{first} of {latent} over {second} by {shown}"
+
+
+def ally(inputs: DyadReportInputs) -> str:
+    """Return which reading of the ally the signs favour among the first class."""
+    group = inputs.spec.model.classes[0]
+    part = inputs.verdicts[inputs.verdicts["group"] == group].set_index("reading")["probability"]
+    two = part.loc[[name for name in READINGS if c.BETA_CREDIBILITY in READINGS[name]]]
+    first, second = two.sort_values(ascending=False).items()
+    odds = first[1] / second[1] if second[1] > 0 else np.inf
+    shown = f"{odds:.1f} to 1" if odds < 100 else "more than 100 to 1"
+    named = f"{_lower(READING_WORDS[first[0]])} over {_lower(READING_WORDS[second[0]])}"
+    if not inputs.passed:
+        return f"In these draws the odds are {shown} for {named}, which is no result."
+    if odds < _HARDLY:
+        return f"The signs favour neither reading of the ally: odds of {shown} for {named}."
+    verb = "favour" if odds >= _CLEARLY else "lean to"
+    return f"Of the two readings of the ally the signs {verb} {named}, by odds of {shown}."
+
+
+def peculiar(inputs: DyadReportInputs) -> list[str]:
+    """Return in which coefficients the first class differs from each other one."""
+    told = []
+    for label, part in inputs.contrasts.groupby("group", sort=False):
+        first, second = str(label).split(" less ")
+        clear = [f"{_symbol(row['coefficient'])} is {'larger' if row['q50'] > 0 else 'smaller'} by "
+                 f"{effect({**row, **_positive(row)})}" for row in part.to_dict("records")
+                 if max(row["above_zero"], 1.0 - row["above_zero"]) >= DIRECTION]
+        rest = [_symbol(row["coefficient"]) for row in part.to_dict("records")
+                if max(row["above_zero"], 1.0 - row["above_zero"]) < DIRECTION]
+        text = f"Compared with {group_name(second)}, among {group_name(first)} "
+        text += "; ".join(clear) if clear else "no coefficient clearly differs"
+        if clear and rest:
+            text += f"; {' and '.join(rest)} {'do' if len(rest) > 1 else 'does'} not clearly differ"
+        told.append(f"{text}. What is not peculiar to {group_name(first)} is no finding about "
+                    "quasi alliances.")
+    return told
+
+
+def _positive(row: dict[str, Any]) -> dict[str, float]:
+    """Return a summary turned round where its median is below zero."""
+    if row["q50"] >= 0:
+        return {}
+    return {"q50": -row["q50"], "q05": -row["q95"], "q95": -row["q05"]}
+
+
+def _symbol(coefficient: str) -> str:
+    kind, latent = coefficient.split("_")
+    return f"{'β' if kind == 'beta' else 'δ'} of {latent}"
+
+
+def caveat(inputs: DyadReportInputs) -> str:
+    """Return what every reader needs to know beside the verdicts, with its numbers."""
+    dyads, members = len(inputs.panel.dyads), len(inputs.panel.members)
+    latent = inputs.panel.rows["indicator"].map(inputs.panel.indicators["latent"])
+    mine = inputs.panel.rows[latent == c.COHESION]
+    most = mine["indicator"].value_counts().index[0]
+    bulk = mine["indicator"].value_counts(normalize=True).iloc[0]
+    return (f"These are associations of one specification, not of a grid of them. {dyads} dyads of "
+            f"{members} states share members, which the model ties together through threat and "
+            "credibility only: intervals may be too narrow. Credibility is read from what the "
+            f"ally did, not from what it was believed to do. {wording.percent(bulk)} of the rows "
+            f"of cohesion are of one indicator ({inputs.panel.indicators.at[most, 'meaning']}). "
+            "Fear of entrapment is not measured.")
+
+
+def episode_sentence(inputs: DyadReportInputs, episode: str) -> str:
+    """Return what is told of an episode: of cohesion, and of what is said to have moved it."""
+    part = inputs.changes[inputs.changes["episode"] == episode].set_index("quantity")
+    told = inputs.episodes.set_index("episode").loc[episode]
+    row = part.loc["cohesion"]
+    said = "rose" if row["predicted"] > 0 else "fell"
+    text = (f"the probability that cohesion {said} is {wording.probability(row['probability'])} "
+            f"(change {effect(row)})")
+    if "relative" in part.index:
+        text += (", and that it did so against its class "
+                 f"{wording.probability(part.loc['relative', 'probability'])}")
+    if told["verdict"] == "inconclusive":
+        text += f"; {told['reason']}"
+    quantity, sign = CHA_EPISODES[episode].cause
+    rise = float(part.loc[quantity, "probability"])
+    what, up, down = _CAUSES[quantity]
+    return (f"{text}. That {what} {up if sign > 0 else down}, which Cha takes for the cause, has "
+            f"probability {wording.probability(rise if sign > 0 else 1.0 - rise)}.")
