@@ -6,18 +6,15 @@ import math
 import tomllib
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is in the extra dev")
-
-from hypothesis import HealthCheck, given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-
-from bayes_alliance.exceptions import DataError, SpecError  # noqa: E402
-from bayes_alliance.spec import parse_model  # noqa: E402
-from bayes_alliance.starter import write_starter  # noqa: E402
-from bayes_alliance.tables import check_dataset, read_dataset  # noqa: E402
-from bayes_alliance.tables.cells import read_rows, read_table  # noqa: E402
-from benchmarks.mutations import CELLS, dump_toml  # noqa: E402
+from bayes_alliance.exceptions import DataError, SpecError
+from bayes_alliance.spec import parse_model
+from bayes_alliance.starter import write_starter
+from bayes_alliance.tables import check_dataset, read_dataset
+from bayes_alliance.tables.cells import read_rows, read_table
+from benchmarks.mutations import CELLS, dump_toml
 
 CHECK = settings(max_examples=60, deadline=None, derandomize=True, database=None,
                  suppress_health_check=[HealthCheck.function_scoped_fixture,
