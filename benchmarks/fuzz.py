@@ -41,11 +41,15 @@ from bayes_alliance.exceptions import AllianceError  # noqa: E402
 from benchmarks import mutations as m  # noqa: E402
 from benchmarks import mutations_of_files as f  # noqa: E402
 from benchmarks.fuzz_inputs import Inputs, make_inputs  # noqa: E402
+from benchmarks.provenance import code_hash  # noqa: E402
 
-__all__ = ["KINDS", "Case", "Outcome", "run_case", "section", "table_of"]
+__all__ = ["CODE", "KINDS", "Case", "Outcome", "run_case", "section", "table_of"]
 
 LONGEST = 10
 RESULT = ROOT / "reports" / "validation" / "fuzz.json"
+# What reads inputs and judges them.
+CODE = ("spec/*.py", "tables/*.py", "inference/store.py", "inference/sealed.py", "dyads/spec.py",
+        "dyads/tables.py", "dyads/fitting.py")
 
 
 class TooLongError(Exception):
@@ -450,7 +454,7 @@ def main() -> None:
               if not told.passed]
     result = {
         "created": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat(),
-        "cases": len(found), "first": chosen.first, "failed": len(failed),
+        "code_hash": code_hash(*CODE), "cases": len(found), "first": chosen.first, "failed": len(failed),
         "seconds": round(time.perf_counter() - start), "longest_processor_seconds": round(
             max(one.seconds for one in outcomes), 2),
         "table": table_of(outcomes), "failing_cases": failed}
