@@ -454,8 +454,8 @@ def main() -> None:
               if not told.passed]
     result = {
         "created": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat(),
-        "code_hash": code_hash(*CODE), "cases": len(found), "first": chosen.first, "failed": len(failed),
-        "seconds": round(time.perf_counter() - start), "longest_processor_seconds": round(
+        "code_hash": code_hash(*CODE), "cases": len(found), "first": chosen.first,
+        "failed": len(failed), "seconds": round(time.perf_counter() - start), "longest_processor_seconds": round(
             max(one.seconds for one in outcomes), 2),
         "table": table_of(outcomes), "failing_cases": failed}
     out = chosen.out or RESULT

@@ -8,8 +8,8 @@ import pytest
 
 from bayes_alliance.exceptions import SpecError
 from benchmarks import fuzz
-from benchmarks.provenance import code_hash
 from benchmarks.fuzz_inputs import make_inputs
+from benchmarks.provenance import code_hash
 
 CASES = 500
 BATCH = 100
