@@ -455,8 +455,8 @@ def main() -> None:
     result = {
         "created": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat(),
         "code_hash": code_hash(*CODE), "cases": len(found), "first": chosen.first,
-        "failed": len(failed), "seconds": round(time.perf_counter() - start), "longest_processor_seconds": round(
-            max(one.seconds for one in outcomes), 2),
+        "failed": len(failed), "seconds": round(time.perf_counter() - start),
+        "longest_processor_seconds": round(max(one.seconds for one in outcomes), 2),
         "table": table_of(outcomes), "failing_cases": failed}
     out = chosen.out or RESULT
     out.write_text(json.dumps(result, indent=1) + "\n")
