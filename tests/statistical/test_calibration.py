@@ -64,7 +64,8 @@ def test_the_verdict_of_the_committed_run_is_that_of_its_ranks(folder, committed
 def test_twenty_simulations_anew(tmp_path):
     items = {f"prior-{k}": Simulation("rok_japan", "prior", k, 2, draws=400, tune=250)
              for k in range(20)}
-    results = many(simulate_and_rank, items, folder=tmp_path, stamp={"seed": 2}, workers=2)
+    results = many(simulate_and_rank, items, folder=tmp_path, stamp={"seed": 2},
+                   workers=1)
     table = pd.concat([pd.DataFrame(one["quantities"]) for one in results.values()])
     found = calibration(table)
     assert (found.table["simulations"] == 20).all()
