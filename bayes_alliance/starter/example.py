@@ -13,7 +13,7 @@ import numpy as np
 from bayes_alliance import constants as c
 from bayes_alliance.spec import FAMILIES
 from bayes_alliance.spec.naming import country
-from bayes_alliance.starter.pair import ADVERSARY, Pair
+from bayes_alliance.starter.pair import ADVERSARY, FIRST_YEAR, Pair
 from bayes_alliance.tables.schema import GOVERNMENTS
 
 __all__ = ["example_rows", "example_windows"]
@@ -204,9 +204,9 @@ def _governments(pair: Pair) -> list[Row]:
         for number, year in enumerate(starts, start=1):
             end = dt.date(year + _TERM_YEARS - 1, 12, 31) if number < len(starts) else ""
             rows.append({"country": name, "head": f"Made-up head {number} of {country(name)}",
-                         "party": "", "start": dt.date(year, 1, 1), "end": end, "acting": "no",
-                         "government": f"{name}_{number}"})
+                         "party": "", "start": dt.date(max(year, FIRST_YEAR), 1, 1), "end": end,
+                         "acting": "no", "government": f"{name}_{number}"})
     rows.append({"country": ADVERSARY, "head": "Made-up head of the adversary", "party": "",
-                 "start": dt.date(first - _TERM_YEARS, 1, 1), "end": "", "acting": "no",
-                 "government": ADVERSARY})
+                 "start": dt.date(max(first - _TERM_YEARS, FIRST_YEAR), 1, 1), "end": "",
+                 "acting": "no", "government": ADVERSARY})
     return rows

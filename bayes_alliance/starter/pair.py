@@ -14,7 +14,7 @@ from bayes_alliance.exceptions import Fault
 from bayes_alliance.spec.forecasting import BOTH, UNKNOWN_GOVERNMENT
 from bayes_alliance.spec.naming import country
 
-__all__ = ["ADVERSARY", "MODEL_FILE", "Pair", "read_pair"]
+__all__ = ["ADVERSARY", "FIRST_YEAR", "MODEL_FILE", "Pair", "read_pair"]
 
 MODEL_FILE: Final = "model.toml"
 # Who acts in the example's events.
@@ -26,7 +26,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _MONTH: Final = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 _LONGEST_NAME: Final = 40
 _FEWEST_MONTHS, _MOST_MONTHS = 48, 1200
-_FIRST_YEAR, _LAST_YEAR = 1800, 2199
+FIRST_YEAR, _LAST_YEAR = 1800, 2199
 _ALLOWED: Final = (f"a lower-case letter, then letters a to z, digits and _, at most "
                    f"{_LONGEST_NAME} in all")
 
@@ -127,9 +127,9 @@ def _month_faults(start: str, end: str) -> list[Fault]:
     for option, month in (("--start", start), ("--end", end)):
         if not _MONTH.fullmatch(month):
             faults.append(Fault(option, "", f"{month!r} is no month", "YYYY-MM, such as 1990-01"))
-        elif not _FIRST_YEAR <= int(month[:4]) <= _LAST_YEAR:
+        elif not FIRST_YEAR <= int(month[:4]) <= _LAST_YEAR:
             faults.append(Fault(option, "", f"{month} is out of range",
-                                f"{_FIRST_YEAR}-01 to {_LAST_YEAR}-12"))
+                                f"{FIRST_YEAR}-01 to {_LAST_YEAR}-12"))
     if faults:
         return faults
     count = 12 * (int(end[:4]) - int(start[:4])) + int(end[5:]) - int(start[5:]) + 1

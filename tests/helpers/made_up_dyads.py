@@ -1,6 +1,7 @@
 """A panel of six dyads of four states and a fit of it with draws from nowhere: no sampler."""
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -73,5 +74,6 @@ def made_up_dyad_fit(panel, by_class=None, *, sd=0.1, passed=True, cohesion=0.0,
     about = panel.dyads[["member_a", "member_b", "class", "region"]].to_dict("index")
     return DyadFit(spec, about, "H12", posterior, drivers,
                    {n.DRIVER_STAGE: stage_figures(), n.COHESION_STAGE: stage_figures(passed)},
-                   {"seed": 1, "spec_hash": "0a" * 32, "data_hash": panel.data_hash,
+                   {"seed": 1, "data_hash": panel.data_hash,
+                    "spec_hash": sha256(spec.model_dump_json().encode()).hexdigest(),
                     "versions": {"python": "3"}, "created": "2000-01-01T00:00:00+00:00"})
