@@ -25,7 +25,6 @@ from bayes_alliance.dyads.sampling import draw_stage
 from bayes_alliance.dyads.spec import DyadModelSpec, read_dyad_model
 from bayes_alliance.dyads.tables import DyadPanel, build_dyad_panel
 from bayes_alliance.exceptions import SchemaError
-from bayes_alliance.files import write_whole
 from bayes_alliance.inference import package_versions
 from bayes_alliance.inference.compiled import Compiled, compile_model
 from bayes_alliance.inference.gate import FULL_GATE, Gate, diagnose
@@ -35,7 +34,7 @@ from bayes_alliance.inference.sealed import (
     read_groups,
     require_arrays,
     require_labels,
-    sealed,
+    write_groups,
 )
 from bayes_alliance.inference.store import in_single_precision
 from bayes_alliance.model.predict import softabs
@@ -112,13 +111,8 @@ class DyadFit:
                   "spec": self.spec.model_dump(mode="json"), "hypothesis": self.hypothesis,
                   "diagnostics": self.diagnostics, "provenance": self.provenance,
                   "labels": {group: _labels(getattr(self, group)) for group in _GROUPS}}
-        kept = {group: in_single_precision(getattr(self, group)) for group in _GROUPS}
-        kept[_GROUPS[0]] = kept[_GROUPS[0]].assign_attrs(header=json.dumps(header))
-        encoding = {f"/{group}": {str(name): {"zlib": True, "complevel": 1}
-                                  for name in found.data_vars} for group, found in kept.items()}
-        # Made in memory: HDF5 ends the whole process where a disk is full.
-        made = xr.DataTree.from_dict(kept).to_netcdf(engine="h5netcdf", encoding=encoding)
-        write_whole(path, sealed(bytes(made)), overwrite=overwrite)
+        write_groups(path, {group: in_single_precision(getattr(self, group)) for group in _GROUPS},
+                     header, overwrite=overwrite)
 
 
 def load_dyad_fit(path: str | Path) -> DyadFit:

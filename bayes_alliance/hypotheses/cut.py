@@ -28,9 +28,13 @@ import xarray as xr
 from scipy.special import ndtr, softmax
 
 from bayes_alliance import constants as c
-from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses.paths import regressors
-from bayes_alliance.hypotheses.regression import condition, inputs_of, response_of
+from bayes_alliance.hypotheses.regression import (
+    condition,
+    inputs_of,
+    require_both,
+    response_of,
+)
 from bayes_alliance.hypotheses.savage_dickey import full_conditional
 from bayes_alliance.inference import Fit
 
@@ -85,9 +89,7 @@ def cut_drivers(full: Fit, reference: Fit) -> Cut:
     NotFittedError
         If the fits are of other hypotheses.
     """
-    if (full.hypothesis, reference.hypothesis) != ("H12", "HX"):
-        raise NotFittedError("the cut needs fits under H12 and HX, got "
-                             f"{full.hypothesis} and {reference.hypothesis}")
+    require_both(full, reference, "the cut")
     given = full_conditional(full)
     own = _moments(given.mean.reshape(-1, 4), given.covariance.reshape(-1, 4, 4),
                    np.full(given.mean[..., 0].size, 1.0 / given.mean[..., 0].size))

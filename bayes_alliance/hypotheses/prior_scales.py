@@ -28,10 +28,14 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
-from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses.evidence import labelled
 from bayes_alliance.hypotheses.paths import regressors
-from bayes_alliance.hypotheses.regression import condition, inputs_of, response_of
+from bayes_alliance.hypotheses.regression import (
+    condition,
+    inputs_of,
+    require_both,
+    response_of,
+)
 from bayes_alliance.hypotheses.savage_dickey import ZERO
 from bayes_alliance.inference import Fit
 
@@ -78,9 +82,7 @@ def over_prior_scales(full: Fit, reference: Fit) -> PriorScales:
     NotFittedError
         If the fits are of other hypotheses.
     """
-    if (full.hypothesis, reference.hypothesis) != ("H12", "HX"):
-        raise NotFittedError("the grid of prior sds needs fits under H12 and HX, got "
-                             f"{full.hypothesis} and {reference.hypothesis}")
+    require_both(full, reference, "the grid of prior sds")
     prior = full.spec.priors.coefficient
     mine, theirs = _gains(full), _gains(reference)
     base = mine["H12", prior.sd]

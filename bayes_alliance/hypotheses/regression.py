@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_alliance import constants as c
+from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses.paths import (
     cohesion_trend,
     long_run_parts,
@@ -20,7 +21,7 @@ from bayes_alliance.hypotheses.paths import (
 )
 from bayes_alliance.inference import Fit
 
-__all__ = ["Conditional", "Response", "condition", "inputs_of", "response_of"]
+__all__ = ["Conditional", "Response", "condition", "inputs_of", "require_both", "response_of"]
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,19 @@ def condition(inputs: np.ndarray, outcome: np.ndarray, variance: np.ndarray,
     gain = 0.5 * (np.einsum("...a,...a->...", mean, linear) - np.linalg.slogdet(precision)[1]
                   - np.sum((prior_mean / prior_sd) ** 2) - 2.0 * np.sum(np.log(prior_sd)))
     return Conditional(mean, covariance, gain)
+
+
+def require_both(full: Fit, reference: Fit, what: str) -> None:
+    """Refuse fits that are not of H12 and HX.
+
+    Raises
+    ------
+    NotFittedError
+        If they are of other hypotheses.
+    """
+    if (full.hypothesis, reference.hypothesis) != ("H12", "HX"):
+        raise NotFittedError(f"{what} needs fits under H12 and HX, got {full.hypothesis} and "
+                             f"{reference.hypothesis}")
 
 
 def _mixture_weights(fit: Fit, shock: np.ndarray) -> np.ndarray:

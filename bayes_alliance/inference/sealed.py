@@ -10,6 +10,7 @@ filter but compression. Nothing is unpickled.
 """
 
 import hashlib
+import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,8 +21,10 @@ import numpy as np
 import xarray as xr
 
 from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.files import write_whole
 
-__all__ = ["is_sealed", "read_groups", "require_arrays", "require_labels", "sealed"]
+__all__ = ["is_sealed", "read_groups", "require_arrays", "require_labels", "sealed",
+           "write_groups"]
 
 _NAME: Final = b"bayes_alliance 1"
 _DIGEST: Final = 32
@@ -39,6 +42,29 @@ _READING: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, Ind
 def sealed(made: bytes) -> bytes:
     """Return the bytes of a finished file with the seal at their end."""
     return made + _NAME + hashlib.sha256(made).digest()
+
+
+def write_groups(path: str | Path, groups: Mapping[str, xr.Dataset], header: Mapping[str, Any], *,
+                 overwrite: bool) -> None:
+    """Write a sealed file whole, the header as an attribute of its first group.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+    groups : mapping of str to xarray.Dataset
+        By name, at the root of the file; compressed.
+    header : mapping
+        What JSON can hold.
+    overwrite : bool
+        Whether a file that is there is replaced.
+    """
+    first = next(iter(groups))
+    kept = {**groups, first: groups[first].assign_attrs(header=json.dumps(header))}
+    encoding = {f"/{group}": {str(name): {"zlib": True, "complevel": 1} for name in found.data_vars}
+                for group, found in kept.items()}
+    # Made in memory: HDF5 ends the whole process where a disk is full.
+    made = xr.DataTree.from_dict(kept).to_netcdf(engine="h5netcdf", encoding=encoding)
+    write_whole(Path(path), sealed(bytes(made)), overwrite=overwrite)
 
 
 def is_sealed(path: str | Path) -> bool:

@@ -17,7 +17,6 @@ import xarray as xr
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SchemaError
-from bayes_alliance.files import write_whole
 from bayes_alliance.inference.gate import FULL_GATE, LEAVE_OUT_GATE, diagnose
 from bayes_alliance.inference.result import Fit
 from bayes_alliance.inference.sealed import (
@@ -25,7 +24,7 @@ from bayes_alliance.inference.sealed import (
     read_groups,
     require_arrays,
     require_labels,
-    sealed,
+    write_groups,
 )
 from bayes_alliance.model import build_design
 from bayes_alliance.spec import ModelSpec, spec_hash
@@ -74,15 +73,10 @@ def save_fit(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
         "panel": panel, "panel_hash": _digest(panel),
         "variables": {str(name): [str(dim) for dim in array.dims if dim not in ("chain", "draw")]
                       for name, array in fit.posterior.data_vars.items()}}
-    posterior = in_single_precision(fit.posterior).assign_attrs(header=json.dumps(header))
-    encoding = {"/posterior": {str(name): {"zlib": True, "complevel": 1}
-                               for name in posterior.data_vars}}
     stats = fit.sample_stats[list(_STATS)]
     stats = stats.assign(diverging=stats["diverging"].astype(np.int8))
-    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
-    # Made in memory: HDF5 ends the whole process where a disk is full.
-    made = bytes(tree.to_netcdf(engine="h5netcdf", encoding=encoding))
-    write_whole(target, sealed(made), overwrite=overwrite)
+    write_groups(target, dict(zip(_GROUPS, (in_single_precision(fit.posterior), stats),
+                                  strict=True)), header, overwrite=overwrite)
 
 
 def in_single_precision(draws: xr.Dataset) -> xr.Dataset:
