@@ -1,4 +1,4 @@
-.PHONY: report test check benchmark setup
+.PHONY: report test repeat check benchmark setup
 
-report test check benchmark setup:
+report test repeat check benchmark setup:
 	@python3 tools/run.py $@

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 r"""Set up the environment from the lock file and run a job.
 
-Jobs: report, test, check, benchmark (installs the peers too), setup. With ``--lock lowest`` after
+Jobs: report, test, repeat (a part of each validation run that is too long for the tests), check,
+benchmark (installs the peers too), setup. With ``--lock lowest`` after
 the job, an environment of its own is used, ``.venv-lowest``, which holds the lowest version of
 each dependency that ``pyproject.toml`` allows. That lock file is made with
 
@@ -26,7 +27,7 @@ STAMP = os.path.join(VENV, "lock.sha256")
 PEERS = os.path.join(ROOT, "benchmarks", "peers.lock")
 LOWEST = os.path.join(ROOT, "tools", "lowest.lock")
 LOCKS = ("usual", "lowest")
-JOBS = ("report", "test", "check", "benchmark", "setup")
+JOBS = ("report", "test", "repeat", "check", "benchmark", "setup")
 
 
 def version_of(command):
@@ -165,6 +166,8 @@ def main(arguments):
              os.path.join("reports", "rok_japan"), *rest])
     elif job == "test":
         run([python, "-m", "pytest", *rest])
+    elif job == "repeat":
+        run([python, "-m", "pytest", "-m", "repeat", *rest])
     elif job == "check":
         run([python, "-m", "ruff", "check", "."])
         run([python, "-m", "mypy"])

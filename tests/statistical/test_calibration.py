@@ -61,6 +61,7 @@ def test_the_verdict_of_the_committed_run_is_that_of_its_ranks(folder, committed
         assert found.passed, found.text
 
 
+@pytest.mark.repeat
 def test_twenty_simulations_anew(tmp_path):
     items = {f"prior-{k}": Simulation("rok_japan", "prior", k, 2, draws=400, tune=250)
              for k in range(20)}

@@ -480,3 +480,28 @@ def test_temporary_files_of_a_killed_run_are_swept(run, tmp_path):
     run(moody, {"a": 1})
     assert not old.exists()
     assert new.exists()
+
+
+def test_no_scheduler_is_connected_to_unless_its_address_is_given(tmp_path):
+    script = """
+import sys
+from bayes_alliance.inference.many import many
+from tests.unit.inference.test_many import draw
+for workers in (1, 2):
+    many(draw, {"a": {"seed": 1}, "b": {"seed": 2}}, folder=f"{sys.argv[1]}/{workers}",
+         stamp={}, workers=workers)
+print("distributed" in sys.modules)
+"""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listening.setblocking(False)
+        address = "tcp://127.0.0.1:{}".format(listening.getsockname()[1])
+        # The names under which Dask itself would look for an address.
+        named = {"DASK_SCHEDULER_ADDRESS": address, "DASK_SCHEDULER__ADDRESS": address}
+        done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], text=True,
+                              capture_output=True, env={**os.environ, **named}, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == "False"
+        with pytest.raises(BlockingIOError):
+            listening.accept()
