@@ -496,7 +496,7 @@ print("distributed" in sys.modules)
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         listening.setblocking(False)
-        address = "tcp://127.0.0.1:{}".format(listening.getsockname()[1])
+        address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
         # The names under which Dask itself would look for an address.
         named = {"DASK_SCHEDULER_ADDRESS": address, "DASK_SCHEDULER__ADDRESS": address}
         done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], text=True,
