@@ -2,20 +2,25 @@
 
     python benchmarks/reliability.py faults [--moments 210] [--pairs 12] [--seed 1] [--light]
     python benchmarks/reliability.py use [--fits 50] [--model rok_japan] [--part fits]
+    python benchmarks/reliability.py hostile
     python benchmarks/reliability.py report
+    python benchmarks/reliability.py all
 
 ``faults`` starts a fit, a backtest, a calibration and a report of a small model, lets a signal, a
 full disk, a limit on file sizes, a read-only folder or a memory limit strike at a moment drawn
 from the seed, looks at every file, and runs the same command again; then it runs commands two at
 a time in one folder. ``--light`` takes jobs that sample nothing. Trials are written as they come;
 an interrupted run goes on with those that are missing. Linux; a small disk is mounted where that
-is allowed. ``use`` fits many times in one process, and writes reports side by side. ``report``
-writes ``reports/reliability.md`` from what the others found.
+is allowed. ``use`` fits many times in one process, and writes reports side by side. ``hostile``
+runs the tests of what comes with bad intent and counts. ``report`` writes
+``reports/reliability.md`` from what the others and ``benchmarks/fuzz.py`` found; ``all`` is all of
+them, one after another.
 """
 
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -125,6 +130,31 @@ def use(options: argparse.Namespace) -> bool:
     return all(part["passed"] for part in found.values() if "passed" in part)
 
 
+def hostile(options: argparse.Namespace) -> bool:
+    """Run the tests of hostile input and count."""
+    from benchmarks.reliability_hostile import hostile as run
+
+    found = run()
+    write_text(options.out / "hostile.json", json.dumps(
+        {"versions": package_versions(), **found}, indent=1) + "\n")
+    return bool(found["passed"])
+
+
+def fuzz(_: argparse.Namespace) -> bool:
+    """Damage ten thousand inputs."""
+    script = str(ROOT / "benchmarks" / "fuzz.py")
+    return subprocess.run([sys.executable, script, "--cases", "10000", "--workers",
+                           str(os.cpu_count() or 1)], check=False).returncode == 0
+
+
+def report(options: argparse.Namespace) -> bool:
+    """Write the page."""
+    from benchmarks.reliability_text import text
+
+    write_text(ROOT / "reports" / "reliability.md", text(options.out))
+    return True
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
@@ -134,10 +164,14 @@ def _line(one: dict[str, Any]) -> str:
             f"status {one.get('status')}: {one['outcome']}")
 
 
+# In the order in which they run.
+PARTS = {"fuzz": fuzz, "faults": faults, "use": use, "hostile": hostile, "report": report}
+
+
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("what", choices=("faults", "use", "report"))
+    parser.add_argument("what", choices=(*PARTS, "all"))
     parser.add_argument("--moments", type=int, default=210)
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
@@ -151,12 +185,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.what == "report":
-        from benchmarks.reliability_text import text
-
-        write_text(ROOT / "reports" / "reliability.md", text(options.out))
-        return
-    sys.exit(0 if {"faults": faults, "use": use}[options.what](options) else 1)
+    asked = list(PARTS) if options.what == "all" else [options.what]
+    sys.exit(0 if all([PARTS[part](options) for part in asked]) else 1)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fuzz import section
+
 __all__ = ["text"]
 
 _NEVER = "never struck"
@@ -20,16 +22,54 @@ def text(folder: Path) -> str:
     Parameters
     ----------
     folder : pathlib.Path
-        Holds ``faults.json`` and ``use_*.json``, those that were run.
+        Holds ``faults.json``, ``hostile.json`` and ``use_*.json``, those that were run; the folder
+        above it ``fuzz.json``.
     """
     parts = ["# Reliability", "",
-             "Written by `python benchmarks/reliability.py report` from what lies in "
-             "`reports/validation/reliability/`."]
-    if (folder / "faults.json").is_file():
-        parts += ["", *_faults(json.loads((folder / "faults.json").read_text()))]
+             "Written by `python benchmarks/reliability.py all` from what it finds, which lies in "
+             "`reports/validation/fuzz.json` and `reports/validation/reliability/`."]
+    faults = _read(folder / "faults.json")
+    if faults:
+        parts += ["", *_faults(faults)]
+    damaged = _read(folder.parent / "fuzz.json")
+    if damaged:
+        parts += ["", section(damaged).rstrip("\n")]
+    attacks = _read(folder / "hostile.json")
+    if attacks:
+        parts += ["", *_hostile(attacks)]
     for path in sorted(folder.glob("use_*.json")):
         parts += ["", *_use(json.loads(path.read_text()))]
+    if faults:
+        parts += ["", *_moments(faults)]
     return "\n".join(parts) + "\n"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _hostile(found: dict[str, Any]) -> Iterable[str]:
+    cases, failed = (sum(row[name] for row in found["rows"]) for name in ("cases", "failed"))
+    skipped = sum(row["skipped"] for row in found["rows"])
+    yield "## Hostile and silently wrong input"
+    yield ""
+    yield (f"{cases} attacks and planted errors of the tests, each named by its test: "
+           f"{failed or 'none'} came through{f', {skipped} could not be run' if skipped else ''}.")
+    yield ""
+    yield from _table(("input", "what the test shows", "cases", "held", "skipped"),
+                      [[row[name] for name in ("attacked", "attack", "cases", "held", "skipped")]
+                       for row in found["rows"]])
+
+
+def _moments(found: dict[str, Any]) -> Iterable[str]:
+    yield "## Every moment"
+    yield ""
+    yield from _table(("number", "job", "fault", "moment", "ended with", "files", "second run"),
+                      [[one.get(name, "") for name in ("number", "job", "fault", "moment", "ended",
+                                                       "files", "again")]
+                       if one["outcome"] != _NEVER else
+                       [one["number"], one["job"], one["fault"], _NEVER, "", "", ""]
+                       for one in found["trials"]])
 
 
 def _faults(found: dict[str, Any]) -> Iterable[str]:

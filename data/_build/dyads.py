@@ -46,7 +46,7 @@ INDICATORS = (
     ("us_visits", "credibility", "member", "negative_binomial", "identity", 0, 1, 1, 1, 0, 1,
      "visits of the US president and secretary of state, and of the member's leader to the US",
      "state_travel"),
-    ("us_statements", "credibility", "member", "negative_binomial", "identity", 0, 1, 1, 1, 0, 1,
+    ("us_statements", "credibility", "member", "negative_binomial", "identity", 0, 1, 1, 1, 0, 0,
      "US statements in support of the member", "mcmanus_nieman"),
     ("un_distance_us", "credibility", "member", "normal", "identity", 0, 1, -1, 1, 0, 0,
      "distance of the member's ideal point at the UN from that of the US", "voeten"),

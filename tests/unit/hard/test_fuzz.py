@@ -9,6 +9,7 @@ import pytest
 from bayes_alliance.exceptions import SpecError
 from benchmarks import fuzz
 from benchmarks.fuzz_inputs import make_inputs
+from benchmarks.provenance import code_hash
 
 CASES = 500
 BATCH = 100
@@ -45,6 +46,8 @@ def test_a_case_follows_from_its_number_alone(inputs, tmp_path):
 
 def test_the_committed_run_has_no_failing_case_and_is_told_in_a_section(root):
     result = json.loads((root / "reports" / "validation" / "fuzz.json").read_text())
+    assert result["code_hash"] == code_hash(*fuzz.CODE), (
+        "run python benchmarks/fuzz.py --cases 10000 again")
     assert result["cases"] >= 10_000
     assert result["failed"] == 0
     assert result["failing_cases"] == []
