@@ -38,6 +38,7 @@ from bayes_alliance.checks.calibration import (
 )
 from bayes_alliance.checks.quantities import panels
 from bayes_alliance.checks.truths import draw_as_truth
+from bayes_alliance.exceptions import AllianceError
 from bayes_alliance.files import write_whole
 from bayes_alliance.inference import (
     fit_panel,
@@ -215,4 +216,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (AllianceError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        sys.exit(130)

@@ -278,15 +278,21 @@ def pair(number: int, jobs: Sequence[Job], references: dict[str, Reference],
         second.finish()
         after = signatures(place.folder)
         told = [_ending(child) for child in (first, second)]
-        good = after == usual.files and told.count("finished") >= 1 and "failed" not in told
+        # Draws whose name was taken meanwhile lie beside it, whole.
+        beside = sorted(set(after) - set(usual.files))
+        whole = ({name: after.get(name) for name in usual.files} == usual.files
+                 and all(after[name] in usual.files.values() for name in beside))
+        good = whole and told.count("finished") >= 1 and "failed" not in told
         return {"number": number, "job": job.name, "later": round(later, 2), "first": told[0],
                 "second": told[1], "said": [_last(one.output) for one in (first, second)],
-                "files": "whole" if after == usual.files else "NOT WHOLE",
+                "files": "whole" if whole else "NOT WHOLE", "beside": beside,
                 "left": _left(place.folder), "good": good}
 
 
 def _ending(child: Child) -> str:
     if child.status == 0:
         return "finished"
+    if "the draws are kept in" in child.output:
+        return "kept its draws beside, and said so"
     refused = _REFUSED.search(child.output)
     return "refused, and said why" if refused else "failed"

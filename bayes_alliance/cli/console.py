@@ -1,7 +1,9 @@
 """Progress, tables and error messages on the terminal."""
 
+import itertools
 import shutil
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from bayes_alliance.inference.many import Tally
 
 __all__ = ["Steps", "check_target", "echo_wrapped", "errors_to_status", "is_terminal",
-           "print_table", "steps"]
+           "print_table", "save_or_keep", "steps"]
 
 OUT = Console()
 ERROR = Console(stderr=True)
@@ -149,3 +151,39 @@ def print_table(frame: pd.DataFrame, title: str = "") -> None:
     for row in frame.itertuples(index=False):
         table.add_row(*[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row])
     OUT.print(table)
+
+
+def save_or_keep(save: Callable[..., None], path: Path, *, overwrite: bool) -> None:
+    """Save draws under their name; where that fails, under another, so that none are lost.
+
+    Parameters
+    ----------
+    save : callable
+        Takes a path and ``overwrite``.
+    path : pathlib.Path
+        Was checked by :func:`check_target` before anything was drawn.
+    overwrite : bool
+
+    Raises
+    ------
+    OSError
+        If the first name could not be given, after it was said where the draws are.
+    """
+    try:
+        save(path, overwrite=overwrite)
+    except FileExistsError:
+        failed: OSError = FileExistsError(f"{path} has been written by another process meanwhile")
+    except OSError as error:
+        failed = error
+    else:
+        return
+    for folder in (path.absolute().parent, Path(tempfile.gettempdir())):
+        other = next(name for name in (folder / f"{path.stem}-{k}{path.suffix}"
+                                       for k in itertools.count(2)) if not name.exists())
+        try:
+            save(other, overwrite=False)
+        except OSError:
+            continue
+        ERROR.print(f"the draws are kept in {other}", highlight=False, markup=False, soft_wrap=True)
+        break
+    raise failed

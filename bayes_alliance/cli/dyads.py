@@ -14,6 +14,7 @@ from bayes_alliance.cli.console import (
     echo_wrapped,
     errors_to_status,
     print_table,
+    save_or_keep,
     steps,
 )
 
@@ -42,7 +43,7 @@ def fit(model: Annotated[str, typer.Argument(
         with steps() as shown:
             result = fit_dyad_panel(spec, panel, hypothesis=hypothesis, seed=seed, draws=draws,
                                     tune=tune, announce=shown.announce, report=shown.report)
-        result.save(out, overwrite=overwrite)
+        save_or_keep(result.save, out, overwrite=overwrite)
         echo_wrapped(result.sentence)
         if not result.passed:
             raise typer.Exit(1)

@@ -9,7 +9,13 @@ from typing import Annotated
 
 import typer
 
-from bayes_alliance.cli.console import check_target, errors_to_status, print_table, steps
+from bayes_alliance.cli.console import (
+    check_target,
+    errors_to_status,
+    print_table,
+    save_or_keep,
+    steps,
+)
 
 __all__ = ["backtest_command", "compare_command", "fit_command", "forecast_command",
            "report_command", "robustness_command"]
@@ -51,7 +57,7 @@ def fit_command(model: Model,
             result = fit_panel(spec, panel, hypothesis=hypothesis, leave_out=leave_out, seed=seed,
                                draws=draws, tune=tune, chains=chains, announce=shown.announce,
                                report=shown.report)
-        result.save(out, overwrite=overwrite)
+        save_or_keep(result.save, out, overwrite=overwrite)
         typer.echo(result.sentence)
         if result.provenance["interrupted"]:
             typer.echo(f"stopped early; {out} holds the draws so far", err=True)

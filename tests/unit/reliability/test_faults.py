@@ -3,14 +3,17 @@
 The full run, of fits, backtests, calibrations and reports, is ``benchmarks/reliability.py``.
 """
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from bayes_alliance import files
+from bayes_alliance.cli.console import save_or_keep
 from bayes_alliance.files import write_whole
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux",
@@ -83,3 +86,45 @@ def test_a_full_disk_is_told_by_the_name_of_the_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"No space left on device: .*page\.html"):
         write_whole(tmp_path / "page.html", "new")
     assert list(tmp_path.iterdir()) == []
+
+
+def save_text(path, *, overwrite):
+    write_whole(path, "draws", overwrite=overwrite)
+
+
+def test_draws_whose_name_was_taken_meanwhile_are_kept_beside_it(tmp_path, capsys):
+    path = tmp_path / "fit.nc"
+    for taken in (path, tmp_path / "fit-2.nc"):
+        taken.write_text("another's")
+    with pytest.raises(FileExistsError, match=r"fit\.nc has been written by another process"):
+        save_or_keep(save_text, path, overwrite=False)
+    kept = tmp_path / "fit-3.nc"
+    assert f"the draws are kept in {kept}" in capsys.readouterr().err
+    assert [one.read_text() for one in (path, kept)] == ["another's", "draws"]
+
+
+def test_draws_that_cannot_be_written_to_their_folder_are_kept_in_the_temporary_one(
+        tmp_path, monkeypatch, capsys):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    path = tmp_path / "full" / "fit.nc"
+
+    def save(target, *, overwrite):
+        if target.parent == path.parent:
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        save_text(target, overwrite=overwrite)
+
+    with pytest.raises(OSError, match="No space left on device"):
+        save_or_keep(save, path, overwrite=True)
+    assert (elsewhere / "fit-2.nc").read_text() == "draws"
+    assert "elsewhere" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_written_the_first_error_is_told(tmp_path, capsys):
+    def save(target, *, overwrite):
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    with pytest.raises(OSError, match=r"fit\.nc"):
+        save_or_keep(save, tmp_path / "fit.nc", overwrite=True)
+    assert capsys.readouterr().err == ""
