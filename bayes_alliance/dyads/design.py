@@ -47,7 +47,9 @@ class DyadDesign:
     coords : dict of str to list of str
     data : dict of str to numpy.ndarray
         By row: ``y``, ``n``, ``weight``, ``log_ways``, ``family_code``, ``oriented``,
-        ``row_indicator``, ``row_series``, ``latent_series`` (the state without a lasting error),
+        ``row_indicator``, ``row_series``, ``latent_series`` (the state without
+        a lasting error; the first member's, where it is common to two), ``second_series`` and
+        ``paired`` (of such a row, the second member's state and 1),
         ``lasting`` (1 if there is one), ``before`` and ``chained`` (of those with one, the row
         of the year before and whether there is one), ``first``, ``stop``, ``nuisance_cell`` and
         the normal approximation ``link_value``, ``variance_base``, ``variance_slope``; by series
@@ -117,6 +119,7 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
     position = {name: i for i, name in enumerate(indicators.index)}
     year = rows["year"].to_numpy() - panel.years[0]
     latent, parent, series, own = _series(panel, rows, indicators, stage)
+    count = 2 * len(panel.members) if stage == n.DRIVER_STAGE else len(panel.dyads)
     units, unit_cell = _cells(rows["indicator"] + ":" + rows["unit"],
                               (about["reference"] == 0).to_numpy())
     years, year_cell = _cells(rows["indicator"] + ":" + rows["year"].astype(str),
@@ -131,7 +134,8 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
         "family_code": np.array([FAMILY_CODES[n.FAMILIES[one][0]] for one in family]),
         "oriented": about["orientation"].to_numpy(dtype=float),
         "row_indicator": row_indicator,
-        "row_series": series, "latent_series": latent, "parent": parent,
+        "row_series": series, "parent": parent, **_of_members(
+            latent, panel, own[-1].rows.stop if own else count),
         "lasting": lasting.astype(float),
         "first": year, "stop": year + 1,
         "nuisance_cell": np.column_stack([unit_cell, np.where(
@@ -147,7 +151,8 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
         "prior": np.array(list(spec.priors.numbers().values())),
     }
     data["before"], data["chained"] = _chains(rows, lasting)
-    data |= _normal_rows(family, data["y"], data["n"], row_indicator)
+    usual = _usual(data["y"], row_indicator, rows["indicator"] + ":" + rows["unit"])
+    data |= _normal_rows(family, data["y"], data["n"], usual)
     data = {name: np.asarray(array, dtype=np.float64 if array.dtype.kind == "f" else np.int32)
             for name, array in data.items()}
     coords = {c.DIM_TIME: [str(one) for one in panel.years], c.DIM_MEMBER: list(panel.members),
@@ -159,7 +164,6 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
               n.DIM_YEAR_CELL: years, n.DIM_ONCE: ["all"], "year": [str(y) for y in panel.years]}
     of = [np.array([position[label.split(":")[0]] for label in part], dtype=np.int64)
           for part in (units, years)]
-    count = 2 * len(panel.members) if stage == n.DRIVER_STAGE else len(panel.dyads)
     path_of = np.array([c.PATHS.index(latent) if latent in c.PATHS else 0
                         for latent in indicators["latent"]], dtype=np.int64)
     return DyadDesign(stage, coords, data, of[0], of[1], path_of,
@@ -212,6 +216,19 @@ def _series(panel: DyadPanel, rows: pd.DataFrame, indicators: pd.DataFrame, stag
     return latent, parent, series, tuple(own)
 
 
+def _of_members(latent: np.ndarray, panel: DyadPanel, after: int) -> dict[str, np.ndarray]:
+    """Return of which states each row tells: of one, or of a first and a second member's.
+
+    ``after`` is the first series that is common to two.
+    """
+    common = latent >= after
+    found = {"latent_series": latent.copy(), "second_series": np.zeros_like(latent),
+             "paired": common.astype(float)}
+    for name, side in (("latent_series", "member_a"), ("second_series", "member_b")):
+        found[name][common] = _index(panel.dyads[side], panel.members)[latent[common] - after]
+    return found
+
+
 def _chains(rows: pd.DataFrame, lasting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return each row's row of the year before, and 1 where there is one."""
     keys = list(zip(rows["indicator"], rows["unit"], rows["year"], strict=True))
@@ -222,16 +239,22 @@ def _chains(rows: pd.DataFrame, lasting: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.maximum(found, 0), (found >= 0).astype(float)
 
 
+def _usual(y: np.ndarray, indicator: np.ndarray, units: pd.Series) -> np.ndarray:
+    """Return the mean of each row's unit in its indicator, the indicator's mean counting once."""
+    mean = (np.bincount(indicator, y) / np.maximum(np.bincount(indicator), 1))[indicator]
+    cell = pd.factorize(units)[0]
+    return np.asarray((np.bincount(cell, y)[cell] + mean) / (np.bincount(cell)[cell] + 1.0))
+
+
 def _normal_rows(family: np.ndarray, y: np.ndarray, n: np.ndarray,
-                 indicator: np.ndarray) -> dict[str, np.ndarray]:
+                 usual: np.ndarray) -> dict[str, np.ndarray]:
     """Return each row as a normal observation on the link scale; see the monthly layout.
 
-    Where most rows are 0, one row says little: a count is taken half way between itself and the
-    mean of its indicator, an event at the share of events.
+    Where most rows are 0, one row says little: a count is taken half way between itself and what
+    is usual of its unit, an event at the usual share of events.
     """
     value, base, slope = y.copy(), np.zeros(len(y)), np.ones(len(y))
     ways = np.zeros(len(y))
-    mean = (np.bincount(indicator, y) / np.maximum(np.bincount(indicator), 1))[indicator]
     polled, event, rare = (family == name for name in (
         "beta_binomial", "bernoulli", "negative_binomial"))
     share = (y + 0.5) / (n + 1.0)
@@ -239,11 +262,11 @@ def _normal_rows(family: np.ndarray, y: np.ndarray, n: np.ndarray,
     value[polled] = special.logit(share[polled])
     base[polled] = 1.0 / (n[polled] * spread[polled])
     slope[polled] = (n[polled] - 1.0) / (n[polled] * 4.0 * spread[polled])
-    at = np.clip(mean, 1e-3, 1.0 - 1e-3)
+    at = np.clip(usual, 1e-3, 1.0 - 1e-3)
     base[event] = (1.0 / (at * (1.0 - at)))[event]
     value[event] = (special.logit(at) + (y - at) / (at * (1.0 - at)))[event]
     slope[event] = 0.0
-    at = np.maximum((y + mean) / 2.0, 1e-3)
+    at = np.maximum((y + usual) / 2.0, 1e-3)
     value[rare], base[rare] = (np.log(at) + (y - at) / at)[rare], (1.0 / at)[rare]
     counted = polled | event
     ways[counted] = (special.gammaln(n + 1) - special.gammaln(y + 1)

@@ -143,7 +143,8 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
         own_sd = pt.set_subtensor(own_sd[which], size)
         fade = pt.set_subtensor(fade[which], persistence(lasts))
         half_life = [lasts[k] for k in range(len(design.own))]
-    plain = row_terms(loading, intercept, noise, pt.zeros_like(noise), pt.zeros((1 + sum(
+    # At the mean state, so that a shift of all states against the intercept moves no coordinate.
+    plain = row_terms(loading, at_mean, noise, pt.zeros_like(noise), pt.zeros((1 + sum(
         len(design.coords[dim]) for dim in (n.DIM_UNIT_CELL, n.DIM_YEAR_CELL)),)),
         pt.zeros((0,)), data)
     cells = [pt.zeros((1,)), *_deviations(data, prior, design, plain, loading, own_sd)]
@@ -154,12 +155,31 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     decay = data["chained"] * fade[data["row_indicator"]]
     lasting = data["lasting"] * own_sd[data["row_indicator"]] ** 2
     variance = (1.0 - decay**2) * lasting + (1.0 + decay**2) / terms[4]
-    shape = (design.series + sum(one.rows.stop - one.rows.start for one in design.own)
-             + len(design.coords[n.DIM_DYAD]), len(design.coords[c.DIM_TIME]))
-    found = row_information(terms[0], 1.0 / variance, decay, terms[5], data["latent_series"],
-                            data["first"], data["before"], pt.zeros(shape))
-    return Measurement(data, design, prior, terms, loading, own_sd, half_life,
-                       (found[0], found[1], found[2]))
+    shape = (design.series + sum(one.rows.stop - one.rows.start for one in design.own),
+             len(design.coords[c.DIM_TIME]))
+    found = _told(terms[0], variance, decay, terms[5], data, pt.zeros(shape),
+                  design.stage == n.DRIVER_STAGE)
+    return Measurement(data, design, prior, terms, loading, own_sd, half_life, found)
+
+
+def _told(slope: Any, variance: Any, decay: Any, value: Any, data: dict[str, Any], like: Any,
+          pairs: bool) -> tuple[Any, Any, Any]:
+    """Return what the rows say of every state.
+
+    What two members have in common is half of each; the other's half is taken to be like it, with
+    an error of its own.
+    """
+    part = 1.0 - 0.5 * data["paired"]
+    others = data["paired"] * (0.5 * slope) ** 2 * _STATE_VARIANCE
+    found = row_information(part * slope, 1.0 / (variance + others), decay, part * value,
+                            data["latent_series"], data["first"], data["before"], like)
+    if not pairs:
+        return found[0], found[1], found[2]
+    half = 0.5 * data["paired"]
+    again = row_information(half * slope, 1.0 / (variance + others), pt.zeros_like(decay),
+                            half * value, data["second_series"], data["first"], data["before"],
+                            like)
+    return found[0] + again[0], found[1], found[2] + again[2]
 
 
 def _deviations(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, plain: list[Any],

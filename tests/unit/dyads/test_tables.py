@@ -67,18 +67,25 @@ def test_every_row_finds_its_series_and_its_cells(panel, stage):
     assert len(rows) == len(data["y"])
     japan, pair = members.index("japan"), dyads.index("south_korea-japan")
     # Name, unit, series of the latent, series of the row.
-    # Lasting errors of troops, visits and statements, then what both members share.
-    own, both = 2 * len(members), 5 * len(members)
+    # Lasting errors of troops and visits, then what both members share.
+    own, both = 2 * len(members), 4 * len(members)
+    korea = members.index("south_korea")
     expected = {n.DRIVER_STAGE: [
         ("us_troops", "japan", len(members) + japan, own + japan),
         ("us_visits", "japan", len(members) + japan, own + len(members) + japan),
-        ("shared_disputes", "south_korea-japan", both + pair, both + pair)],
+        ("shared_disputes", "south_korea-japan", {korea, japan}, both + pair)],
         n.COHESION_STAGE: [("dispute", "south_korea-japan", pair, pair),
                            ("un_same_votes", "south_korea-japan", pair, len(dyads) + pair)]}
     for name, unit, latent, series in expected[stage]:
         picked = np.flatnonzero((rows["unit"] == unit) & (rows["indicator"] == name))
-        assert set(data["latent_series"][picked]) == {latent}
+        paired = isinstance(latent, set)
+        assert set(data["paired"][picked]) == {float(paired)}
         assert set(data["row_series"][picked]) == {series}
+        if paired:
+            of = zip(data["latent_series"][picked], data["second_series"][picked], strict=True)
+            assert {frozenset(both) for both in of} == {frozenset(latent)}
+            continue
+        assert set(data["latent_series"][picked]) == {latent}
         assert set(data["lasting"][picked]) == {float(latent != series)}
         if latent != series:
             assert data["parent"][series] == latent
