@@ -187,23 +187,23 @@ def _deviations(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, p
     """Add units' deviations and years' effects, in coordinates by what the rows say of each.
 
     To a unit's deviation its state's level and its lasting error are one error common to its
-    rows; to a year's effect the states of that year are errors of single rows.
+    rows; to a year's effect, given the units' deviations, the states of that year are errors of
+    single rows.
     """
     row = data["row_indicator"]
     spread = {name: prior.log_normal_variable(f"{name}_sd", dims=c.DIM_INDICATOR)
               for name in (n.VAR_UNIT_DEVIATION, n.VAR_YEAR_EFFECT)}
     of = {n.VAR_UNIT_DEVIATION: design.unit_indicator, n.VAR_YEAR_EFFECT: design.year_indicator}
     common = _STATE_VARIANCE * loading**2 + own_sd**2
-    by_unit = spread[n.VAR_UNIT_DEVIATION] ** 2
-    told, start = [], 1
+    told, start, value = [], 1, plain[5]
     for column, (name, dim, single) in enumerate((
             (n.VAR_UNIT_DEVIATION, n.DIM_UNIT_CELL, None),
-            (n.VAR_YEAR_EFFECT, n.DIM_YEAR_CELL, common + by_unit))):
+            (n.VAR_YEAR_EFFECT, n.DIM_YEAR_CELL, common))):
         count = len(design.coords[dim])
         variance = 1.0 / plain[4] if single is None else 1.0 / plain[4] + single[row]
         nothing = data["previous_row"] * 0
         found = row_information(
-            pt.ones_like(variance), 1.0 / variance, pt.zeros_like(variance), plain[5],
+            pt.ones_like(variance), 1.0 / variance, pt.zeros_like(variance), value,
             data["nuisance_cell"][:, column], nothing, nothing,
             pt.zeros((1 + len(design.unit_indicator) + len(design.year_indicator), 1)))
         precision, linear = (part[start:start + count] for part in (found[0], found[2]))
@@ -217,4 +217,7 @@ def _deviations(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, p
                           (dim, n.DIM_ONCE))
         told.append(pm.Deterministic(name, scale * raw[:, 0], dims=dim))
         start += count
+        if single is None:
+            own = pt.concatenate([pt.zeros((1,)), told[0]])
+            value = value - own[data["nuisance_cell"][:, column]]
     return told

@@ -38,6 +38,8 @@ def made(spec, root):
     indicators = read_tables(root / "data" / "quasi_alliances")["indicators"]
     named = [name for part in spec.latents.values() for name in part]
     indicators = indicators.set_index("indicator").loc[named]
+    # A lasting error in either stage.
+    indicators.loc["un_same_votes", "own_error"] = 1
     rng = np.random.default_rng(20)
     layout = made_up_panel(spec, indicators, members=12, dyads=30, years=16, rng=rng)
     return simulate_dyads(spec, layout, rng, fixed=FIXED)

@@ -75,7 +75,7 @@ def test_every_row_finds_its_series_and_its_cells(panel, stage):
         ("us_visits", "japan", len(members) + japan, own + len(members) + japan),
         ("shared_disputes", "south_korea-japan", {korea, japan}, both + pair)],
         n.COHESION_STAGE: [("dispute", "south_korea-japan", pair, pair),
-                           ("un_same_votes", "south_korea-japan", pair, len(dyads) + pair)]}
+                           ("un_same_votes", "south_korea-japan", pair, pair)]}
     for name, unit, latent, series in expected[stage]:
         picked = np.flatnonzero((rows["unit"] == unit) & (rows["indicator"] == name))
         paired = isinstance(latent, set)
