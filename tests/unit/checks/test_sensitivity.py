@@ -45,7 +45,7 @@ def test_a_coefficient_of_which_the_data_say_nothing_leans_on_its_prior_alone(fu
     posterior = full.posterior.assign({c.VAR_COEFFICIENT: (
         full.posterior[c.VAR_COEFFICIENT].dims, 0.5 * rng.standard_normal(shape))})
     found = power_scaling(replace(full, posterior=posterior))
-    table = found.table.set_index(["group", "quantity"])["sensitivity"]
+    table = found.table.set_index(["group", "quantity"]).sort_index()["sensitivity"]
     mine = f"{c.VAR_COEFFICIENT}[{c.BETA_THREAT}]"
     assert table["paths", mine] > 0.1
     others = [table[group, mine] for group in GROUPS if group != "paths"]
@@ -75,7 +75,7 @@ def test_where_the_weights_leave_few_draws_nothing_is_told(full, monkeypatch):
     tame = logs[[second]].map(lambda array: array.copy(data=rng.standard_normal(array.shape)))
     monkeypatch.setattr(sensitivity, "_log_likelihoods", lambda fit: wild.merge(tame))
     found = power_scaling(full)
-    table = found.table.set_index(["group", "quantity"])
+    table = found.table.set_index(["group", "quantity"]).sort_index()
     assert table.loc[first, "sensitivity"].isna().all()
     assert not table.loc[first, "flag"].any()
     assert table.loc[second, "sensitivity"].notna().all()
