@@ -39,11 +39,7 @@ def test_log_priors_are_those_of_the_model_file(full, spec):
 
 
 def test_a_coefficient_of_which_the_data_say_nothing_leans_on_its_prior_alone(full):
-    """Draws of the prior itself: scaled to a power a, a normal has sd 1 / sqrt(a).
-
-    Of the other groups 120 draws show noise, which was above 0.106, the figure here, in one of
-    fourteen groups seen: more than half of seven are above it in one of some 300 runs.
-    """
+    """Draws of the prior itself: scaled to a power a, a normal has sd 1 / sqrt(a)."""
     rng = np.random.default_rng(2)
     shape = full.posterior[c.VAR_COEFFICIENT].shape
     posterior = full.posterior.assign({c.VAR_COEFFICIENT: (
@@ -52,11 +48,9 @@ def test_a_coefficient_of_which_the_data_say_nothing_leans_on_its_prior_alone(fu
     mine = f"{c.VAR_COEFFICIENT}[{c.BETA_THREAT}]"
     of_priors = found.table[found.table["part"] == "prior"]
     told = of_priors[of_priors["quantity"] == mine].set_index("group")["sensitivity"]
-    assert told.index.is_unique
     assert told["paths"] > 0.1
     others = [told[group] for group in GROUPS if group != "paths"]
-    assert len(others) == 7
-    assert np.median(others) < told["paths"]
+    assert max(others) < told["paths"]
     assert set(found.table["part"]) == {"prior", "likelihood"}
     assert found.table["flag"].equals(found.table["sensitivity"] > 0.05)
     assert "groups of priors move one" in found.sentence
