@@ -30,6 +30,8 @@ FAULTS = (*_SIGNALS, "disk full", "file size limit", "read-only folder", "out of
 _ATTEMPTS = 4
 _DISK = 64 * 2**20
 _FEW = 40
+# The folder of a trial, and in a lock's message the machine.
+_PLACE = re.compile(r"/[^\s']*/reliability-[^\s/']*/| on \S+(?= since )")
 _REFUSED = re.compile(r"exists; pass --overwrite|in use by process|being taken by another run")
 
 
@@ -254,8 +256,9 @@ def _left(folder: Path) -> list[str]:
 
 
 def _last(output: str) -> str:
+    """Return the last line of an output, without the names of the folder and of the machine."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+    return _PLACE.sub("", lines[-1])[:300] if lines else ""
 
 
 def pair(number: int, jobs: Sequence[Job], references: dict[str, Reference],
