@@ -4,7 +4,7 @@
 
 Each repeat is three processes. ``cold`` starts with empty caches of machine code, ``warm`` with
 those that the cold one left; both count from the start of Python, imports and reading of the tables
-included, to the first draw of any chain. ``warm`` then goes on: the whole first fit, then a refit
+included, to the first draw of any chain. ``fits``, warm too, makes a whole first fit, then a refit
 with other data of the same shape (every figure drawn anew from a posterior draw) and one with the
 same data. ``setup`` is what comes before sampling: layout, compilation, and in sampling the
 approximation that sets the coordinates.
@@ -36,37 +36,31 @@ def age() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
-def one_fit(spec: Any, panel: Any, seed: int) -> dict[str, float]:
-    """Fit; return seconds in all, and before the first draw."""
+def one_fit(spec: Any, panel: Any, seed: int, **settings: int) -> dict[str, float]:
+    """Fit; return seconds in all, before the first draw, and the process's age at that draw."""
     from bayes_alliance.inference import fit_panel
 
-    first: list[float] = []
+    first: list[tuple[float, float]] = []
 
     def see(progress: Any) -> None:
         if progress.finished and not first:
-            first.append(time.perf_counter())
+            first.append((time.perf_counter(), age()))
 
     began = time.perf_counter()
-    fit = fit_panel(spec, panel, seed=seed, report=see)
+    fit = fit_panel(spec, panel, seed=seed, report=see, **settings)
     ended = time.perf_counter()
-    return {"seconds": ended - began, "setup": first[0] - began, "passed": fit.diagnostics.passed,
-            "attempts": len(fit.provenance["attempts"])}
+    at, old = first[0]
+    return {"seconds": ended - began, "setup": at - began, "first_draw": old,
+            "passed": fit.diagnostics.passed, "attempts": len(fit.provenance["attempts"])}
 
 
 def until_first_draw(out: Path) -> None:
     """Write the seconds from the start of Python to the first draw."""
-    from bayes_alliance.inference import fit_panel, load_model
+    from bayes_alliance.inference import load_model
 
-    loaded_at: list[float] = []
-
-    def see(progress: Any) -> None:
-        if progress.finished and not loaded_at:
-            loaded_at.append(age())
-
-    spec, panel = load_model("rok_japan")
     # As few draws as show the first one; what comes before it does not depend on their number.
-    fit_panel(spec, panel, draws=20, tune=20, report=see)
-    out.write_text(json.dumps({"first_draw": loaded_at[0]}))
+    found = one_fit(*load_model("rok_japan"), 1, draws=20, tune=20)
+    out.write_text(json.dumps({"first_draw": found["first_draw"]}))
 
 
 def refits(out: Path) -> None:

@@ -119,7 +119,6 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
     position = {name: i for i, name in enumerate(indicators.index)}
     year = rows["year"].to_numpy() - panel.years[0]
     latent, parent, series, own = _series(panel, rows, indicators, stage)
-    count = 2 * len(panel.members) if stage == n.DRIVER_STAGE else len(panel.dyads)
     units, unit_cell = _cells(rows["indicator"] + ":" + rows["unit"],
                               (about["reference"] == 0).to_numpy())
     years, year_cell = _cells(rows["indicator"] + ":" + rows["year"].astype(str),
@@ -134,8 +133,7 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
         "family_code": np.array([FAMILY_CODES[n.FAMILIES[one][0]] for one in family]),
         "oriented": about["orientation"].to_numpy(dtype=float),
         "row_indicator": row_indicator,
-        "row_series": series, "parent": parent, **_of_members(
-            latent, panel, own[-1].rows.stop if own else count),
+        "row_series": series, "parent": parent, **_of_members(latent, panel, len(parent)),
         "lasting": lasting.astype(float),
         "first": year, "stop": year + 1,
         "nuisance_cell": np.column_stack([unit_cell, np.where(
@@ -164,6 +162,7 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
               n.DIM_YEAR_CELL: years, n.DIM_ONCE: ["all"], "year": [str(y) for y in panel.years]}
     of = [np.array([position[label.split(":")[0]] for label in part], dtype=np.int64)
           for part in (units, years)]
+    count = 2 * len(panel.members) if stage == n.DRIVER_STAGE else len(panel.dyads)
     path_of = np.array([c.PATHS.index(latent) if latent in c.PATHS else 0
                         for latent in indicators["latent"]], dtype=np.int64)
     return DyadDesign(stage, coords, data, of[0], of[1], path_of,
