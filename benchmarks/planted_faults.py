@@ -5,7 +5,8 @@
 Each replication is a calibration of its own, of a small panel whose fit has the fault
 (:mod:`benchmarks.faults`), judged as that of the flagship is. Without a fault, none should be
 called uneven. ``planted_faults.json`` has the counts and the hashes of what they were made from.
-A replication is a file in the folder of runs; an interrupted run goes on with the missing ones.
+A replication is a file in the folder ``planted_faults``, which is committed with the summary; an
+interrupted run goes on with the missing ones.
 """
 
 import argparse
@@ -57,8 +58,6 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=16, help="of each replication")
     parser.add_argument("--workers", type=int, help="processes; as many as cores if not given")
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "validation")
-    parser.add_argument("--runs", type=Path, default=ROOT / "build" / "planted_faults",
-                        help="folder of single replications")
     options = parser.parse_args()
     stamp = stamp_of()
     items = {f"{name}-{number}": (name, number, options.simulations)
@@ -67,8 +66,9 @@ def main() -> None:
     def tell(tally: Tally) -> None:
         print(f"{tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
 
-    results = many(run_replication, items, folder=options.runs, workers=options.workers,
-                   report=tell, stamp={**stamp, "simulations": options.simulations})
+    results = many(run_replication, items, folder=options.out / "planted_faults",
+                   workers=options.workers, report=tell,
+                   stamp={**stamp, "simulations": options.simulations})
     found = summary([dict(one) for one in results.values()], stamp)
     options.out.mkdir(parents=True, exist_ok=True)
     write_text(options.out / "planted_faults.json", json.dumps(found, indent=1) + "\n")
