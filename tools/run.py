@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 r"""Set up the environment from the lock file and run a job.
 
-Jobs: report, test, repeat (a part of each validation run that is too long for the tests), check,
-benchmark (installs the peers too), setup. With ``--lock lowest`` after
-the job, an environment of its own is used, ``.venv-lowest``, which holds the lowest version of
-each dependency that ``pyproject.toml`` allows. That lock file is made with
+Jobs: report, test, repeat (simulations anew, and densities and fits that each cost a compilation:
+too long for the tests), check, benchmark (installs the peers too), setup. With ``--lock lowest``
+after the job, an environment of its own is used, ``.venv-lowest``, which holds the lowest version
+of each dependency that ``pyproject.toml`` allows. That lock file is made with
 
     uv pip compile pyproject.toml --extra dev --universal --python-version 3.12 \
         --resolution lowest-direct --generate-hashes --no-header --no-annotate -o tools/lowest.lock

@@ -19,9 +19,13 @@ from tests.statistical.density_oracle import Oracle
 BLOCKS = (("first_series", c.THREAT, 0, 0), ("first_series", c.CREDIBILITY, 1, 0),
           ("second_series", c.THREAT, 0, 1), ("second_series", c.CREDIBILITY, 1, 1),
           ("cohesion_residual", c.COHESION, 0, 0))
-OPTIONS = (("adjustment", "normal"), ("adjustment", "student_t"), ("level", "normal"))
-# Of threat, credibility and cohesion. Each costs a compilation.
-DYNAMICS = (("local_trend", "random_walk", "local_trend"),
+# Each costs a compilation; the default run has the shipped model's own.
+OPTIONS = (("adjustment", "normal"),
+           pytest.param("adjustment", "student_t", marks=pytest.mark.repeat),
+           pytest.param("level", "normal", marks=pytest.mark.repeat))
+# Of threat, credibility and cohesion.
+TRENDS = ("local_trend", "random_walk", "local_trend")
+DYNAMICS = (pytest.param(TRENDS, marks=pytest.mark.repeat),
             pytest.param(("random_walk", "local_trend", "random_walk"), marks=pytest.mark.slow))
 
 
@@ -98,9 +102,10 @@ def test_the_density_with_other_dynamics(structured, small, unpacked, dynamics):
         agrees(spec, small, design, compiled, unpacked, seed)
 
 
+@pytest.mark.repeat
 def test_draws_with_slopes_are_carried_on_and_split_like_others(structured, small):
     # A few draws: what must hold in each of them, never inference.
-    spec, _, compiled = structured("level", dynamics=DYNAMICS[0])
+    spec, _, compiled = structured("level", dynamics=TRENDS)
     raw = draw(compiled, draws=20, tune=60, chains=2, seed=1, target_accept=0.8, max_depth=6)
     slope = raw.posterior[c.VAR_SLOPE]
     assert slope.dims == ("chain", "draw", c.DIM_TREND, c.DIM_TIME)
@@ -125,7 +130,7 @@ def test_draws_with_slopes_are_carried_on_and_split_like_others(structured, smal
 @pytest.mark.parametrize("coordinates", ["non_centred", "centred"])
 def test_the_density_in_other_coordinates(structured, small, unpacked, coordinates, innovations):
     # The default run has this for the series alone, in tests/unit/model/test_series.py.
-    spec, design, compiled = structured("level", innovations, dynamics=DYNAMICS[0],
+    spec, design, compiled = structured("level", innovations, dynamics=TRENDS,
                                         coordinates=coordinates)
     for seed in range(3):
         agrees(spec, small, design, compiled, unpacked, seed)
@@ -151,14 +156,15 @@ def test_the_density_of_the_flagship(spec, panel, unpacked):
     agrees(spec, panel, fewer, compiled.with_data(**fewer.data), unpacked, 7)
 
 
-def test_without_rows_the_coordinates_are_standard_normal(structured):
-    for options in ({}, {"response": "level", "dynamics": DYNAMICS[0]}):
-        _, design, compiled = structured(**options)
-        empty = compiled.with_data(weight=np.zeros_like(design.data["weight"]))
-        position = point(compiled, 5)
-        gradient = empty.density()(position)[1]
-        white = compiled.monthly
-        assert gradient[white] == pytest.approx(-position[white], abs=1e-9)
+@pytest.mark.parametrize("options", [
+    {}, pytest.param({"response": "level", "dynamics": TRENDS}, marks=pytest.mark.repeat)])
+def test_without_rows_the_coordinates_are_standard_normal(structured, options):
+    _, design, compiled = structured(**options)
+    empty = compiled.with_data(weight=np.zeros_like(design.data["weight"]))
+    position = point(compiled, 5)
+    gradient = empty.density()(position)[1]
+    white = compiled.monthly
+    assert gradient[white] == pytest.approx(-position[white], abs=1e-9)
 
 
 @pytest.mark.parametrize(("response", "innovations"), OPTIONS)
