@@ -214,10 +214,20 @@ def _model(rng: np.random.Generator, inputs: Inputs, folder: Path) -> Case:
     if rng.random() < 0.5:
         return Case("model file", done, lambda: invoke("model", "show", str(path)),
                     ("model.toml",), unsound, [path])
-    from bayes_alliance.inference import load_model
-
-    return Case("model file", done, lambda: in_python(lambda: load_model(path)),
+    return Case("model file", done, lambda: in_python(lambda: _load_with_variants(path)),
                 ("model.toml", ".csv"), unsound, [path])
+
+
+def _load_with_variants(path: Path) -> None:
+    """Read a model file and its tables, and cut them to each of its variants."""
+    from bayes_alliance.inference import load_model
+    from bayes_alliance.spec import find_dataset
+    from bayes_alliance.tables import build_variant, read_dataset
+
+    spec, _ = load_model(path)
+    tables = read_dataset(find_dataset(spec.model.dataset, path))
+    for variant in spec.variants.values():
+        build_variant(tables, spec, variant)
 
 
 def _dyad_model(rng: np.random.Generator, inputs: Inputs, folder: Path) -> Case:

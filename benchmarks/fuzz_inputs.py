@@ -21,13 +21,13 @@ from bayes_alliance.inference import load_model
 from bayes_alliance.spec import ModelSpec, shipped_folder, spec_hash
 from bayes_alliance.starter import write_starter
 from bayes_alliance.tables import Panel
-from bayes_alliance.tables.schema import TABLES
+from bayes_alliance.tables.schema import CONTROLS, TABLES
 from tests.helpers.made_up_fit import made_up_fit
 
 __all__ = ["Inputs", "make_inputs", "write_small_dyads"]
 
 # Of these a table without rows is sound.
-MAY_BE_EMPTY = ("covariates.csv", "event_coverage.csv")
+MAY_BE_EMPTY = ("covariates.csv", "event_coverage.csv", CONTROLS)
 _SCENARIO = {"scenarios": {"harder": {
     "title": "A harder time", "months": 12, "shocks": [{"series": "cohesion", "ahead": 3,
                                                         "size": -1.0}]}}}
@@ -59,7 +59,7 @@ class Inputs:
     loaded: tuple[ModelSpec, Panel]
     fit: Path
     dyad_fit: Path
-    tables: tuple[str, ...] = tuple(TABLES)
+    tables: tuple[str, ...] = (*TABLES, CONTROLS)
     may_be_empty: tuple[str, ...] = MAY_BE_EMPTY
     dyad_names: tuple[str, ...] = ()
 
@@ -70,6 +70,7 @@ def make_inputs(base: Path) -> Inputs:
         import_module(f"bayes_alliance.{module}")
     pair = base / "pair"
     write_starter(pair, "state_a,state_b", "patron", "2010-01", "2014-12")
+    _add_variant(pair)
     dyads = write_small_dyads(base / "dyads")
     loaded = load_model(pair / "model.toml")
     scenario = {"scenarios": {"harder": _SCENARIO["scenarios"]["harder"] | {
@@ -83,6 +84,23 @@ def make_inputs(base: Path) -> Inputs:
         dataset=pair, dyads=dyads, model=_toml(pair / "model.toml"),
         dyad_model=_toml(dyads / "model.toml"), scenario=scenario, loaded=loaded,
         fit=base / "fit.nc", dyad_fit=base / "dyad_fit.nc", dyad_names=names)
+
+
+def _add_variant(pair: Path) -> None:
+    """Give a pair a table of controls, and its model a variant with it and with a mask."""
+    months = pd.period_range("2010-01", "2014-12", freq="M")
+    rows = [f"tension,{month}-01,{month}-28,{1 + k % 7},https://example.org/tension,"
+            for k, month in enumerate(months)]
+    (pair / CONTROLS).write_text("\n".join(["control,start,end,value,source,note", *rows, ""]),
+                                 encoding="utf-8")
+    path = pair / "model.toml"
+    first = _toml(path)["latents"]["cohesion"]["indicators"][0]
+    path.write_text(path.read_text(encoding="utf-8") + f"""
+[variants.tense]
+title = "the world's tension, and a year masked"
+masks = {{ {first} = [["2012-01", "2012-12"]] }}
+controls = {{ tension = {{ transform = "log", shift = 1.0, scale = 0.5 }} }}
+""", encoding="utf-8")
 
 
 def write_small_dyads(folder: Path, *, first: int = 1990, last: int = 1999) -> Path:

@@ -29,8 +29,8 @@ from bayes_alliance.inference import (
 from bayes_alliance.inference.many import Tally
 from bayes_alliance.inference.study import study
 from bayes_alliance.model import build_design
-from bayes_alliance.spec import ModelSpec
-from bayes_alliance.tables import Panel
+from bayes_alliance.spec import ModelSpec, find_dataset, find_model
+from bayes_alliance.tables import Panel, build_variant, read_dataset
 
 __all__ = ["Member", "Robustness", "agreeing", "member", "robustness", "run_member"]
 
@@ -121,12 +121,21 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
     Returns
     -------
     Robustness
+
+    Raises
+    ------
+    SpecError, DataError
+        If the model file or its tables are wrong, also for one of the variants; lists every
+        fault, before anything is sampled.
     """
     spec, panel = load_model(model)
-    names = [one.name for one in specifications(spec, panel)]
-    items = {f"{k:03d}": Member(str(model), name, seed) for k, name in enumerate(names)}
+    grid = specifications(spec, panel)
+    items = {f"{k:03d}": Member(str(model), one.name, seed) for k, one in enumerate(grid)}
+    varied = {one.name: _panel_of(model, one, panel).data_hash
+              for one in grid if one.variant is not None}
+    # A stamp without variants is that of a model file that has none.
     done = study(member, items, spec, panel, folder=folder, workers=workers, cluster=cluster,
-                 report=report, seed=seed)
+                 report=report, seed=seed, **({"variants": varied} if varied else {}))
     rows = [row for result in done.values() for row in dict(result)["rows"]]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Robustness(table, _sentence(table))
@@ -141,22 +150,33 @@ def member(key: str, item: Member) -> dict[str, Any]:
         ``rows``: the rows of :class:`Robustness`'s table.
     """
     spec, panel = load_model(item.model)
-    return run_member(spec, panel, item)
+    return run_member(spec, _panel_of(item.model, _named(item.name, spec, panel), panel), item)
+
+
+def _panel_of(model: str | Path, chosen: Specification, panel: Panel) -> Panel:
+    """Return the panel of a specification of a model: that at hand, or a variant's own."""
+    if chosen.variant is None:
+        return panel
+    folder = find_dataset(chosen.spec.model.dataset, find_model(model))
+    return build_variant(read_dataset(folder), chosen.spec, chosen.variant)
+
+
+def _named(name: str, spec: ModelSpec, panel: Panel) -> Specification:
+    grid = {one.name: one for one in specifications(spec, panel)}
+    if name not in grid:
+        raise ValueError(f"the grid has no specification {name!r} (allowed: {', '.join(grid)})")
+    return grid[name]
 
 
 def run_member(spec: ModelSpec, panel: Panel, item: Member) -> dict[str, Any]:
-    """Run one specification of a panel at hand; see :func:`member`.
+    """Run one specification of a panel at hand, for a variant its own; see :func:`member`.
 
     Raises
     ------
     ValueError
         If the grid has no such specification.
     """
-    grid = {one.name: one for one in specifications(spec, panel)}
-    if item.name not in grid:
-        raise ValueError(f"the grid has no specification {item.name!r} "
-                         f"(allowed: {', '.join(grid)})")
-    chosen = grid[item.name]
+    chosen = _named(item.name, spec, panel)
     full, reference = (_fit(chosen, panel, item, hypothesis) for hypothesis in ("H12", "HX"))
     without = {name: _fit(chosen, panel, item, "H12", name) for name in spec.episodes}
     converged = all(fit.diagnostics.passed for fit in (full, reference, *without.values()))

@@ -11,7 +11,7 @@ import numpy as np
 
 from bayes_alliance import constants as c
 from bayes_alliance.model import Design
-from bayes_alliance.spec import ModelSpec
+from bayes_alliance.spec import ModelSpec, VariantSpec
 from bayes_alliance.tables import Panel
 
 __all__ = ["COMMITTED", "Specification", "specifications"]
@@ -34,13 +34,15 @@ class Specification:
         Label, such as ``"without jnto_travel_rok"``.
     group : str
         What is varied: ``committed``, ``prior``, ``structure``, ``governments``, ``baseline``,
-        ``measurement``, ``indicator`` or ``source``.
+        ``measurement``, ``variant``, ``indicator set``, ``indicator`` or ``source``.
     spec : ModelSpec
         The model file with the change, if the change is in it.
     dropped : tuple of str
         Indicators whose rows are left out.
     thinned : bool
         Whether the first member's rows of threat and credibility are thinned.
+    variant : VariantSpec, optional
+        What the model file varies in the data; the panel must then be that of the variant.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Specification:
     spec: ModelSpec
     dropped: tuple[str, ...] = ()
     thinned: bool = False
+    variant: VariantSpec | None = None
 
     def rows(self, panel: Panel, design: Design) -> np.ndarray:
         """Return which rows enter, shape (row,)."""
@@ -80,6 +83,8 @@ def specifications(spec: ModelSpec, panel: Panel) -> list[Specification]:
                       _with_prior(spec, "member_deviation", sd=deviation)),
         Specification(f"{panel.members[0]} thinned to {panel.members[1]}'s frequency",
                       "measurement", spec, thinned=True)]
+    found += [Specification(variant.title, "variant", spec, variant=variant)
+              for variant in spec.variants.values()]
     return found + _fewer(spec, panel)
 
 

@@ -28,10 +28,12 @@ from bayes_alliance.spec.shipped import (
     shipped_folder,
     shipped_models,
 )
+from bayes_alliance.spec.variants import ControlSpec, VariantSpec
 
 __all__ = [
     "FAMILIES",
     "TRANSFORMS",
+    "ControlSpec",
     "EpisodeSpec",
     "Family",
     "ForecastSpec",
@@ -43,6 +45,7 @@ __all__ = [
     "ShockSpec",
     "Transform",
     "ValueSpec",
+    "VariantSpec",
     "country",
     "find_data_folder",
     "find_dataset",

@@ -166,6 +166,9 @@ def _model_in(annotation: Any) -> tuple[type[BaseModel], bool] | None:
 def spec_hash(spec: ModelSpec) -> str:
     """Return the hash of what a specification says.
 
+    Variants are left out: they are specifications of their own, and results of the grid bear
+    their hashes.
+
     Parameters
     ----------
     spec : ModelSpec
@@ -176,7 +179,7 @@ def spec_hash(spec: ModelSpec) -> str:
     str
         SHA-256 of its canonical JSON, 64 hexadecimal digits.
     """
-    return _hash_of(spec.model_dump(mode="json"))
+    return _hash_of(spec.model_dump(mode="json", exclude={"variants"}))
 
 
 def posterior_hash(spec: ModelSpec) -> str:
@@ -194,7 +197,7 @@ def posterior_hash(spec: ModelSpec) -> str:
     str
         SHA-256 of the canonical JSON of that part, 64 hexadecimal digits.
     """
-    return _hash_of(spec.model_dump(mode="json", exclude={"forecast", "scenarios"}))
+    return _hash_of(spec.model_dump(mode="json", exclude={"forecast", "scenarios", "variants"}))
 
 
 def _hash_of(content: dict[str, Any]) -> str:

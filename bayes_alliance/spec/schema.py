@@ -30,6 +30,7 @@ from bayes_alliance.spec.forecasting import (
 )
 from bayes_alliance.spec.priors import Priors
 from bayes_alliance.spec.scales import prior_problems
+from bayes_alliance.spec.variants import VariantSpec, variant_problems
 
 __all__ = [
     "AS_NOW",
@@ -46,6 +47,7 @@ __all__ = [
     "RivalSpec",
     "SamplerSpec",
     "ScenarioSpec",
+    "VariantSpec",
     "VerdictSpec",
 ]
 
@@ -204,6 +206,8 @@ class ModelSpec(Frozen):
         The windows to explain.
     scenarios : dict of str to ScenarioSpec
         Scenarios of forecasts beside ``as_now``, which every model has.
+    variants : dict of str to VariantSpec
+        What the grid of specifications varies beside what it always does.
     """
 
     model: ModelHead
@@ -217,6 +221,7 @@ class ModelSpec(Frozen):
     sampler: SamplerSpec = Field(default_factory=SamplerSpec)
     forecast: ForecastSpec = Field(default_factory=ForecastSpec)
     scenarios: dict[Name, ScenarioSpec] = Field(default_factory=dict)
+    variants: dict[Name, VariantSpec] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -250,6 +255,8 @@ class ModelSpec(Frozen):
             problems.append(f"scenarios.{AS_NOW} is built in and cannot be declared")
         problems += [f"scenarios.{name}: {problem}" for name, scenario in self.scenarios.items()
                      for problem in scenario_problems(scenario, self)]
+        problems += [f"variants.{name}: {problem}" for name, variant in self.variants.items()
+                     for problem in variant_problems(variant, self)]
         problems += [f"forecast.{problem}" for problem in settings_problems(self.forecast, self)]
         if problems:
             raise ValueError("; ".join(problems))

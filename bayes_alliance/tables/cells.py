@@ -18,7 +18,7 @@ from typing import Any, Final
 import pandas as pd
 
 from bayes_alliance.exceptions import Fault, did_you_mean
-from bayes_alliance.tables.schema import TABLES, Column
+from bayes_alliance.tables.schema import OPTIONAL, TABLES, Column
 
 __all__ = ["LINE", "MOST_FAULTS", "NUMBER", "REFUSED", "Rows", "read_rows", "read_table",
            "too_many_faults"]
@@ -149,7 +149,7 @@ def read_table(path: Path, name: str) -> tuple[pd.DataFrame | None, list[Fault]]
     faults : list of Fault
         Everything wrong with it.
     """
-    columns = TABLES[name]
+    columns = (TABLES | OPTIONAL)[name]
     rows, faults = read_rows(path, name, [column.name for column in columns])
     if rows is None:
         return None, faults

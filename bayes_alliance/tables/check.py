@@ -26,7 +26,7 @@ from bayes_alliance.tables.check_records import (
     row_fault,
 )
 from bayes_alliance.tables.notation import parse_masks, parse_mode_changes
-from bayes_alliance.tables.schema import GOVERNMENTS
+from bayes_alliance.tables.schema import CONTROLS, GOVERNMENTS
 
 __all__ = ["check_tables"]
 
@@ -41,6 +41,7 @@ _UNIQUE = {
     _OBSERVATIONS: ["indicator", "start", "end"],
     _INDICATORS: ["indicator"],
     "covariates.csv": ["covariate", "start", "end"],
+    CONTROLS: ["control", "start", "end"],
     "events.csv": ["date", "kind", "actor", "event"],
     "event_coverage.csv": ["kind", "year"],
     "sources.csv": ["source"],
@@ -75,7 +76,8 @@ def check_tables(tables: dict[str, pd.DataFrame]) -> list[Fault]:
             faults += _check_members(tables[_INDICATORS], countries)
         if "covariates.csv" in tables:
             faults += check_covariate_names(tables)
-    for name, item in ((_OBSERVATIONS, "indicator"), ("covariates.csv", "covariate")):
+    for name, item in ((_OBSERVATIONS, "indicator"), ("covariates.csv", "covariate"),
+                       (CONTROLS, "control")):
         if name in tables:
             faults += check_periods(tables[name], name)
             faults += check_overlaps(tables[name], name, item)

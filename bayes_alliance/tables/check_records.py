@@ -12,7 +12,7 @@ import pandas as pd
 from bayes_alliance.exceptions import Fault, did_you_mean
 from bayes_alliance.tables.cells import LINE
 from bayes_alliance.tables.notation import parse_list
-from bayes_alliance.tables.schema import ADVERSARIES, GOVERNMENTS
+from bayes_alliance.tables.schema import ADVERSARIES, CONTROLS, GOVERNMENTS
 
 __all__ = [
     "check_actors",
@@ -99,7 +99,8 @@ def check_sources(tables: dict[str, pd.DataFrame]) -> list[Fault]:
     """Check that sources are known, and that an indicator has the licence of its source."""
     known = set(tables["sources.csv"]["source"])
     faults = []
-    for name in ("observations.csv", "indicators.csv", "covariates.csv", "events.csv"):
+    for name in ("observations.csv", "indicators.csv", "covariates.csv", "events.csv",
+                 CONTROLS):
         for row in _rows(tables, name):
             address = str(row.source).startswith(("http://", "https://"))
             if row.source and row.source not in known and not address:

@@ -1,7 +1,7 @@
 """A folder of tables in, a checked :class:`Dataset` out.
 
-Invariant: a dataset that exists has passed every check; its hash changes with any byte of its
-tables and with nothing else.
+Invariant: a dataset that exists has passed every check; its hash changes with any byte of the
+tables that a model as committed may use, and with nothing else.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import pandas as pd
 from bayes_alliance.exceptions import DataError, Fault
 from bayes_alliance.tables.cells import LINE, REFUSED, read_table
 from bayes_alliance.tables.check import check_tables
-from bayes_alliance.tables.schema import GOVERNMENTS, TABLES
+from bayes_alliance.tables.schema import CONTROLS, GOVERNMENTS, OPTIONAL, TABLES
 
 __all__ = ["Dataset", "check_dataset", "read_dataset"]
 
@@ -30,7 +30,11 @@ class Dataset:
         pandas.DataFrame
         Columns as in the schema, dates as ``datetime.date``, text cells never missing.
     data_hash : str
-        SHA-256 over all tables.
+        SHA-256 over all tables but the controls.
+    controls : pandas.DataFrame
+        Monthly series that only variants of a model use; no rows where the table is absent.
+    controls_hash : str
+        SHA-256 of that table, empty where it is absent.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Dataset:
     sources: pd.DataFrame
     governments: pd.DataFrame
     data_hash: str
+    controls: pd.DataFrame
+    controls_hash: str
 
 
 def check_dataset(folder: Path, *, non_commercial: bool = False) -> list[Fault]:
@@ -75,7 +81,11 @@ def read_dataset(folder: Path, *, non_commercial: bool = False) -> Dataset:
         raise DataError(faults)
     plain = {name.removesuffix(".csv"): table.drop(columns=[LINE, REFUSED])
              for name, table in tables.items()}
-    return Dataset(name=folder.resolve().name, data_hash=_hash(folder), **plain)
+    none = pd.DataFrame(columns=[column.name for column in OPTIONAL[CONTROLS]])
+    mark = (hashlib.sha256((folder / CONTROLS).read_bytes()).hexdigest() if CONTROLS in tables
+            else "")
+    return Dataset(name=folder.resolve().name, data_hash=_hash(folder), controls_hash=mark,
+                   **{"controls": none, **plain})
 
 
 def _read(folder: Path, non_commercial: bool) -> tuple[dict[str, pd.DataFrame], list[Fault]]:
@@ -83,7 +93,8 @@ def _read(folder: Path, non_commercial: bool) -> tuple[dict[str, pd.DataFrame], 
         return {}, [Fault(str(folder), "", "there is no such folder", "a dataset's folder")]
     tables: dict[str, pd.DataFrame] = {}
     faults: list[Fault] = []
-    for name in TABLES:
+    present = [name for name in OPTIONAL if (folder / name).is_file()]
+    for name in (*TABLES, *present):
         table, found = read_table(_place(folder, name), name)
         faults += found
         if table is not None:

@@ -10,10 +10,11 @@ from typing import Final, Literal
 from bayes_alliance.constants import LATENTS
 from bayes_alliance.spec import FAMILIES, TRANSFORMS
 
-__all__ = ["ADVERSARIES", "GOVERNMENTS", "TABLES", "Column", "Kind"]
+__all__ = ["ADVERSARIES", "CONTROLS", "GOVERNMENTS", "OPTIONAL", "TABLES", "Column", "Kind"]
 
 Kind = Literal["text", "date", "number", "integer", "word"]
 GOVERNMENTS: Final = "governments.csv"
+CONTROLS: Final = "controls.csv"
 # Who may act in an event without a row in governments.csv: only the adversary of the shipped
 # dataset, whose shared table is left as it was when its results were committed. In any other
 # dataset an adversary has a row there.
@@ -91,5 +92,13 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
     GOVERNMENTS: (
         Column("country"), Column("head"), _optional("party"), Column("start", "date"),
         _optional("end", "date"), _word("acting", "yes", "no"), Column("government"),
+    ),
+}
+# Read where it is there. Only variants of a model use controls, so that its bytes are no part of a
+# dataset's hash.
+OPTIONAL: Final[dict[str, tuple[Column, ...]]] = {
+    CONTROLS: (
+        Column("control"), Column("start", "date"), Column("end", "date"),
+        Column("value", "number"), Column("source"), _optional("note"),
     ),
 }

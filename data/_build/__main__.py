@@ -15,6 +15,7 @@ from pathlib import Path
 import agreement
 import codebook
 import cohesion
+import controls
 import credibility
 import events
 import provenance
@@ -24,7 +25,8 @@ from surveys import read_pollsters
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BUILT = ("observations", "indicators", "covariates", "events", "event_coverage", "sources")
+BUILT = ("observations", "indicators", "covariates", "controls", "events", "event_coverage",
+         "sources")
 
 
 def build(folder: Path, out: Path) -> None:
@@ -38,6 +40,7 @@ def build(folder: Path, out: Path) -> None:
         "observations": sorted(observations, key=lambda row: (row["indicator"], row["start"])),
         "indicators": codebook.rows({name: one.mode for name, one in pollsters.items()}),
         "covariates": [row for part in parts for row in part.covariates],
+        "controls": controls.rows(Sources(folder)),
         "events": sorted(happened, key=lambda row: (row["date"], row["kind"], row["event"])),
         "event_coverage": sorted(coverage, key=lambda row: (row["kind"], int(row["year"]))),
         "sources": provenance.rows(sources),
@@ -66,7 +69,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "rok_japan")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    needed = sorted({*threat.FILES, *credibility.FILES, *cohesion.FILES, *events.FILES})
+    needed = sorted({*threat.FILES, *credibility.FILES, *cohesion.FILES, *events.FILES,
+                     *controls.FILES})
     missing = Sources(options.sources).missing(needed)
     if missing:
         print(f"{len(missing)} source tables are not under {options.sources}:", file=sys.stderr)

@@ -20,6 +20,7 @@ END = dt.date(2024, 12, 31)
 COLUMNS = {
     "observations": ["indicator", "start", "end", "value", "n", "wave", "source", "note"],
     "covariates": ["covariate", "start", "end", "value", "source", "note"],
+    "controls": ["control", "start", "end", "value", "source", "note"],
     "events": ["date", "precision", "kind", "actor", "target", "sign", "role", "event", "source",
                "note"],
     "event_coverage": ["kind", "year", "searched_in", "note"],

@@ -1,16 +1,28 @@
 """The grid of specifications: what it changes, what it leaves, and how it is put together."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from bayes_alliance import constants as c
-from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.exceptions import DataError, SchemaError
 from bayes_alliance.hypotheses import Robustness, agreeing, judge
-from bayes_alliance.hypotheses.robustness import COLUMNS, Member, _sentence, run_member
+from bayes_alliance.hypotheses.robustness import (
+    COLUMNS,
+    Member,
+    _sentence,
+    member,
+    robustness,
+    run_member,
+)
 from bayes_alliance.hypotheses.specifications import COMMITTED, specifications
 from bayes_alliance.model import build_design
 from bayes_alliance.report import read_grid, write_grid
+
+# The package gives a function of the same name.
+MODULE = sys.modules[member.__module__]
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +91,9 @@ def test_thinning_leaves_a_year_no_more_rows_than_the_other_member_has(panel, gr
     left = rows_of(grid, "rok thinned to japan's frequency", panel, design)
     for latent in c.PATHS:
         counts = {}
-        for member in panel.members:
-            part = left[(left["latent"] == latent) & (left["member"] == member)]
-            counts[member] = part["start"].astype(str).str[:4].value_counts()
+        for name in panel.members:
+            part = left[(left["latent"] == latent) & (left["member"] == name)]
+            counts[name] = part["start"].astype(str).str[:4].value_counts()
         most = counts["japan"].reindex(counts["rok"].index, fill_value=0)
         assert (counts["rok"] <= most).all()
         assert counts["rok"].sum() > 0
@@ -98,6 +110,36 @@ def test_a_member_of_the_grid_runs(spec, panel):
     assert not rows["converged"].any()
     with pytest.raises(ValueError, match="no specification 'x'"):
         run_member(spec, panel, item._replace(name="x"))
+
+
+@pytest.fixture
+def varied(root, dataset):
+    """A model file of its own with a variant, beside a copy of the dataset."""
+    path = dataset.parent / "model.toml"
+    path.write_text((root / "models" / "rok_japan.toml").read_text() + """
+[variants.travel]
+title = "travel from November 2022"
+masks = { jnto_travel_rok = [["2020-02", "2022-10"]] }
+""")
+    return path
+
+
+def test_a_variant_is_run_on_its_own_panel(varied, panel, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(MODULE, "run_member",
+                        lambda spec, panel, item: seen.update({item.name: panel}))
+    for name in (COMMITTED, "travel from November 2022"):
+        member("000", Member(str(varied), name))
+    assert len(seen[COMMITTED].rows) == len(panel.rows)
+    assert len(seen["travel from November 2022"].rows) == len(panel.rows) + 11
+
+
+def test_a_variant_that_cannot_be_is_refused_before_anything_is_run(varied, monkeypatch):
+    varied.write_text(varied.read_text().replace("masks = {", "controls = { a = {} }\nmasks = {"))
+    monkeypatch.setattr(MODULE, "study",
+                        lambda *rest, **options: pytest.fail("something was run"))
+    with pytest.raises(DataError, match="the model names 'a'"):
+        robustness(varied)
 
 
 def made_up(verdicts):
