@@ -112,7 +112,7 @@ class Measurement:
 
 
 def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign,
-                    level: Any) -> Measurement:
+                    level: Any, yearly: Any) -> Measurement:
     """Add the parameters of the indicators to the current model.
 
     Parameters
@@ -124,6 +124,9 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     level : tensor of float, shape (path,)
         Mean over units and years of what each latent of the stage is apart from its series. An
         intercept is sampled there, where the data are: a shift with unit Jacobian.
+    yearly : tensor of float, shape (year,)
+        Mean over units of the same, less the level: what all units share in a year. The effect of
+        the year on an indicator is sampled given it; enters coordinates only.
     """
     dims = c.DIM_INDICATOR
     loading = prior.log_normal_variable(c.VAR_LOADING, dims=dims, prior="loading")
@@ -138,8 +141,8 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     own_sd, fade, half_life = pt.zeros_like(noise), pt.zeros_like(noise), []
     if design.own:
         which = np.array([one.indicator for one in design.own])
-        size, lasts = (prior.log_normal_variable(name, dims=n.DIM_LASTING)
-                       for name in (n.VAR_OWN_ERROR_SD, n.VAR_OWN_ERROR_HALF_LIFE))
+        lasts = prior.log_normal_variable(n.VAR_OWN_ERROR_HALF_LIFE, dims=n.DIM_LASTING)
+        size = _lasting_sd(prior, lasts)
         own_sd = pt.set_subtensor(own_sd[which], size)
         fade = pt.set_subtensor(fade[which], persistence(lasts))
         half_life = [lasts[k] for k in range(len(design.own))]
@@ -147,7 +150,7 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     plain = row_terms(loading, at_mean, noise, pt.zeros_like(noise), pt.zeros((1 + sum(
         len(design.coords[dim]) for dim in (n.DIM_UNIT_CELL, n.DIM_YEAR_CELL)),)),
         pt.zeros((0,)), data)
-    cells = [pt.zeros((1,)), *_deviations(data, prior, design, plain, loading, own_sd)]
+    cells = [pt.zeros((1,)), *_deviations(data, prior, design, plain, loading, own_sd, yearly)]
     terms = row_terms(loading, intercept, noise, pt.zeros_like(noise), pt.concatenate(cells),
                       pt.zeros((0,)), data)
     # To the state, a row's lasting error and its noise are one autoregressive error, whose shocks
@@ -160,6 +163,21 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     found = _told(terms[0], variance, decay, terms[5], data, pt.zeros(shape),
                   design.stage == n.DRIVER_STAGE)
     return Measurement(data, design, prior, terms, loading, own_sd, half_life, found)
+
+
+def _lasting_sd(prior: PriorNumbers, half_life: Any) -> Any:
+    """Add the sds of lasting errors, sampled where the sds of their yearly shocks are.
+
+    Of an error that lasts for decades the shocks are seen, its sd and its half-life hardly apart:
+    given the half-life, the coordinate is shifted with unit Jacobian.
+    """
+    name, sd = n.VAR_OWN_ERROR_SD, prior[f"{n.VAR_OWN_ERROR_SD}.sd"]
+    shock, usual = (0.5 * pt.log(-pt.expm1(-2.0 * np.log(2.0) / one)) for one in (
+        half_life, prior[f"{n.VAR_OWN_ERROR_HALF_LIFE}.median"]))
+    shift = (shock - usual) / sd
+    at_shock = pm.Normal(f"{name}_raw", shift, 1.0, dims=n.DIM_LASTING)
+    value = pt.exp(pt.log(prior[f"{name}.median"]) + sd * (at_shock - shift))
+    return pm.Deterministic(name, value, dims=n.DIM_LASTING)
 
 
 def _told(slope: Any, variance: Any, decay: Any, value: Any, data: dict[str, Any], like: Any,
@@ -183,12 +201,12 @@ def _told(slope: Any, variance: Any, decay: Any, value: Any, data: dict[str, Any
 
 
 def _deviations(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, plain: list[Any],
-                loading: Any, own_sd: Any) -> list[Any]:
+                loading: Any, own_sd: Any, yearly: Any) -> list[Any]:
     """Add units' deviations and years' effects, in coordinates by what the rows say of each.
 
     To a unit's deviation its state's level and its lasting error are one error common to its
-    rows; to a year's effect, given the units' deviations, the states of that year are errors of
-    single rows.
+    rows; to a year's effect, given the units' deviations and what all states share in the year,
+    the states of that year are errors of single rows.
     """
     row = data["row_indicator"]
     spread = {name: prior.log_normal_variable(f"{name}_sd", dims=c.DIM_INDICATOR)
@@ -219,5 +237,6 @@ def _deviations(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, p
         start += count
         if single is None:
             own = pt.concatenate([pt.zeros((1,)), told[0]])
-            value = value - own[data["nuisance_cell"][:, column]]
+            value = (value - own[data["nuisance_cell"][:, column]]
+                     - plain[0] * yearly[data["first"]])
     return told

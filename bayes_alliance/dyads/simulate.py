@@ -73,7 +73,7 @@ def simulate_dyads(spec: DyadModelSpec, panel: DyadPanel, rng: np.random.Generat
                                    ) * rng.standard_normal(dyads)
     truth[n.VAR_COMMON_YEAR] = draw("common_year_sd", priors.common_year_sd
                                     ) * rng.standard_normal(years)
-    long_run = truth[n.VAR_DYAD_LEVEL][:, None] + (hypothesis != "H0") * truth[n.VAR_COMMON_YEAR]
+    long_run = np.repeat(truth[n.VAR_DYAD_LEVEL][:, None], years, axis=1)
     pair = [[panel.members.index(one) for one in panel.dyads[column]]
             for column in ("member_a", "member_b")]
     for k, latent in enumerate(c.PATHS):
@@ -87,6 +87,7 @@ def simulate_dyads(spec: DyadModelSpec, panel: DyadPanel, rng: np.random.Generat
         phi = 0.5 ** (1.0 / half_life[2])
         for t in range(1, years):
             expected[:, t] = phi * expected[:, t - 1] + (1.0 - phi) * long_run[:, t]
+    expected = expected + (hypothesis != "H0") * truth[n.VAR_COMMON_YEAR]
     truth[c.COHESION] = expected + _series(rng, half_life[2], dyads, years)
     both = (truth[c.THREAT][pair[0]] + truth[c.THREAT][pair[1]]) / 2
     return replace(panel, rows=_observed(spec, panel, rng, truth, both, draw)), truth
