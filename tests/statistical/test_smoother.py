@@ -17,7 +17,7 @@ import statsmodels.api as sm
 from bayes_alliance import constants as c
 from bayes_alliance.model import build_design
 from tests.statistical.density_oracle import directions
-from tests.statistical.test_coordinates import agrees, directions_agree
+from tests.statistical.test_coordinates import TRENDS, agrees, directions_agree
 
 # Hyperparameters away from their prior medians; the others stay at zero, so no event moves threat.
 FIXED = {"half_life_threat_raw": 0.3, "half_life_credibility_raw": 0.5,
@@ -31,7 +31,7 @@ START = {"trend_start.mu": 0.04, "trend_start.sd": 0.1}
 SERIES = ("threat_a", "threat_b", "credibility_a", "credibility_b", "cohesion")
 ROWS = ("threat_a", "threat_b", "credit", "cohesion_monthly", "cohesion_yearly")
 CASES = [("adjustment", ("ar1", "ar1", "ar1")),
-         ("level", ("local_trend", "random_walk", "local_trend")),
+         pytest.param(("level", TRENDS), marks=pytest.mark.repeat),
          pytest.param(("level", ("random_walk", "local_trend", "random_walk")),
                       marks=pytest.mark.slow)]
 
