@@ -14,6 +14,7 @@ from bayes_alliance.plotting.style import (
     ORANGE,
     WIDE,
     band,
+    broken,
     is_narrow,
     months,
     new_figure,
@@ -54,10 +55,12 @@ def plot_fan(table: pd.DataFrame, target: str = c.COHESION, *, past: pd.DataFram
         If the table has no such target.
     """
     _require(table, [target])
-    figure, axes = new_figure(1, 3.2, width=width)
+    height = 3.2
+    figure, axes = new_figure(1, height, width=width)
     _fan(axes[0], table, past, after, target, "", 10)
+    axes[0].set_ylabel(broken(target, height, 1, 10))
     if title:
-        axes[0].set_title(title, fontsize=10, loc="left")
+        axes[0].set_title(broken(title, width, 1, 10), fontsize=10, loc="left")
     years(axes[0], 5 if is_narrow(width) else 10)
     return figure
 
@@ -95,12 +98,13 @@ def plot_fans(table: pd.DataFrame, past: pd.DataFrame, targets: Sequence[str], *
     """
     _require(table, targets)
     narrow = is_narrow(width)
-    figure, axes = panel_grid(len(targets), 1.65 if narrow else 1.85, 1 if narrow else 2,
-                              width=width)
+    columns = 1 if narrow else 2
+    figure, axes = panel_grid(len(targets), 1.65 if narrow else 1.85, columns, width=width)
     for panel, target in zip(axes, targets, strict=True):
         unit = (units or {}).get(target, "")
         name = (names or {}).get(target, target)
-        _fan(panel, table, past, None, target, f"{name} ({unit})" if unit else name, 9)
+        title = broken(f"{name} ({unit})" if unit else name, width, columns, 9.5)
+        _fan(panel, table, past, None, target, title, 9)
         panel.set_xlim(*_limits(table, past, targets))
         years(panel, 6)
     return figure
@@ -145,8 +149,8 @@ def plot_differences(tables: Mapping[str, pd.DataFrame], target: str = c.COHESIO
         panel.axhline(0.0, color=GREY, linewidth=0.8)
         band(panel, x, part, BLUE, "difference")
         last = part.iloc[-1]
-        tidy(panel, "", f"{name}: lower with {last['p_lower']:.2f}, higher with "
-             f"{last['p_higher']:.2f}", size=9)
+        tidy(panel, "", f"{broken(name, width, columns, 9.5)}\nlower with "
+             f"{last['p_lower']:.2f}, higher with {last['p_higher']:.2f}", size=9)
         margin = 0.05 * (high - low) or 1.0
         panel.set_ylim(low - margin, high + margin)
         years(panel, 4)

@@ -10,6 +10,7 @@ References
 Okabe and Ito 2008, Color Universal Design.
 """
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -24,8 +25,8 @@ from matplotlib.ticker import MaxNLocator
 from bayes_alliance.spec import country, readable
 
 __all__ = ["BLACK", "BLUE", "COLOURS", "GREEN", "GREY", "NARROW", "ORANGE", "PALE", "PURPLE",
-           "RED", "SKY", "WIDE", "band", "country", "is_narrow", "months", "new_figure",
-           "panel_grid", "readable", "shade", "tidy", "years"]
+           "RED", "SKY", "WIDE", "band", "broken", "country", "is_narrow", "months",
+           "new_figure", "panel_grid", "readable", "shade", "tidy", "years"]
 
 BLACK: Final = "#000000"
 ORANGE: Final = "#E69F00"
@@ -114,6 +115,26 @@ def tidy(axes: Axes, ylabel: str = "", title: str = "", *, size: float = 10) -> 
     axes.set_ylabel(ylabel, fontsize=size)
     if title:
         axes.set_title(title, fontsize=size + 0.5, loc="left")
+
+
+def broken(name: str, width: float, columns: int, size: float) -> str:
+    """Break a name into lines that fit over a panel, however long a user made it.
+
+    Parameters
+    ----------
+    name : str
+        A title, a part of one, or an axis label.
+    width : float
+        Of the figure, in inches; of an upright label its height.
+    columns : int
+        Panels along it.
+    size : float
+        Of the type, in points.
+    """
+    # Ticks and a label of several lines take up to an inch of a panel; a letter is at most 0.65 of
+    # its size wide, on average over a name.
+    letters = int((width / columns - 1.0) * 72 / (0.65 * size))
+    return "\n".join(textwrap.wrap(name, letters)) or name
 
 
 def years(axes: Axes, most: int = 8) -> None:

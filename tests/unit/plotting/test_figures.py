@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bayes_alliance import constants as c
@@ -43,6 +44,28 @@ def figures(inputs, width):
 def test_every_figure_has_its_width_and_legible_type_inside_it(inputs, width):
     drawn = list(figures(inputs, width))
     assert len(drawn) == 14
+    assert_legible(drawn, width)
+
+
+@pytest.mark.parametrize("width", [plotting.WIDE, plotting.NARROW])
+@pytest.mark.parametrize("name", ["launches_2022", "a_new_government_" * 4 + "in_seoul_2027",
+                                  "all in 2018 " * 9])
+def test_long_names_of_scenarios_and_targets_stay_inside_their_figure(inputs, width, name):
+    table = inputs.forecast.assign(p_lower=0.704, p_higher=0.296)
+    named = inputs.forecast.assign(target=name)
+    past = pd.DataFrame({"target": [name], "time": ["2020-01"], "value": [0.0], "observed": [True]})
+    drawn = [plotting.plot_differences({name: table, "as_before": table, "third": table},
+                                       width=width),
+             plotting.plot_fans(named, past, [name] * 3, units={name: "million visitors"},
+                                width=width),
+             plotting.plot_fan(named, name, past=past, title=f"with {name}", width=width)]
+    assert_legible(drawn, width)
+    title = drawn[0].axes[0].get_title(loc="left")
+    assert "".join(title.split()).startswith("".join(name.split()))
+    assert title.endswith("\nlower with 0.70, higher with 0.30")
+
+
+def assert_legible(drawn, width):
     for figure in drawn:
         assert figure.get_figwidth() == width
         figure.canvas.draw()
@@ -56,13 +79,18 @@ def test_every_figure_has_its_width_and_legible_type_inside_it(inputs, width):
         for axes in figure.axes:
             if not axes.get_visible():
                 continue
+            bottom, top = sorted(axes.get_ylim())
+            # Ticks outside the axis have labels too, which are not drawn.
             labels = [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label,
-                      *axes.get_yticklabels()]
+                      *(label for tick, label in zip(axes.get_yticks(), axes.get_yticklabels(),
+                                                     strict=True) if bottom <= tick <= top)]
             for text in labels:
                 if text.get_visible() and text.get_text().strip():
                     box = text.get_window_extent(renderer)
                     assert box.x0 >= edge.x0 - 1, text.get_text()
                     assert box.x1 <= edge.x1 + 1, text.get_text()
+                    assert box.y0 >= edge.y0 - 1, text.get_text()
+                    assert box.y1 <= edge.y1 + 1, text.get_text()
 
 
 def test_drawing_leaves_no_global_figure():
@@ -223,9 +251,8 @@ def test_differences_have_a_panel_a_scenario_on_one_scale_about_nothing(inputs):
     figure = plotting.plot_differences({"us_doubt": table, "new_seoul": wider, "third": table},
                                        reference="as_now")
     shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert [axes.get_title(loc="left").split(":")[0] for axes in shown] == [
-        "us_doubt", "new_seoul", "third"]
-    assert shown[0].get_title(loc="left") == "us_doubt: lower with 0.25, higher with 0.50"
+    assert [axes.get_title(loc="left") for axes in shown] == [
+        f"{name}\nlower with 0.25, higher with 0.50" for name in ("us_doubt", "new_seoul", "third")]
     assert len({axes.get_ylim() for axes in shown}) == 1
     for axes, part in zip(shown, (table, wider, table), strict=True):
         zero, median = axes.lines
