@@ -10,7 +10,7 @@ References
 Okabe and Ito 2008, Color Universal Design.
 """
 
-import textwrap
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 
 from bayes_alliance.spec import country, readable
@@ -118,7 +119,7 @@ def tidy(axes: Axes, ylabel: str = "", title: str = "", *, size: float = 10) -> 
 
 
 def broken(name: str, width: float, columns: int, size: float) -> str:
-    """Break a name into lines that fit over a panel, however long a user made it.
+    """Break a name into lines that fit over a panel, at its spaces, underscores and hyphens.
 
     Parameters
     ----------
@@ -131,10 +132,21 @@ def broken(name: str, width: float, columns: int, size: float) -> str:
     size : float
         Of the type, in points.
     """
-    # Ticks and a label of several lines take up to an inch of a panel; a letter is at most 0.65 of
-    # its size wide, on average over a name.
-    letters = int((width / columns - 1.0) * 72 / (0.65 * size))
-    return "\n".join(textwrap.wrap(name, letters)) or name
+    # Ticks and an axis label of several lines take up to so much of a panel, in inches.
+    room = (width / columns - 1.1) * 72
+
+    def fits(line: str) -> bool:
+        # As wide as a dollar sign, and begins no formula.
+        text = line.rstrip().replace("$", "S")
+        return not text or bool(TextPath((0, 0), text, size=size).get_extents().width <= room)
+
+    lines = [""]
+    for word in re.findall(r"[^\s_-]*[\s_-]*", name):
+        for part in [word] if fits(word) else list(word):
+            if lines[-1] and not fits(lines[-1] + part):
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def years(axes: Axes, most: int = 8) -> None:
