@@ -91,8 +91,10 @@ def _outcomes(parts: Mapping[str, Forecast], weights: Mapping[str, float]) -> pd
 
 
 def _sentence(table: pd.DataFrame, scenario: str, weights: Mapping[str, float]) -> str:
-    last = table[table["target"] == c.COHESION].iloc[-1]
+    ahead = table[table["target"] == c.COHESION]
+    first, last = ahead.iloc[0], ahead.iloc[-1]
     shares = ", ".join(f"{name} {100 * weight:.0f}%" for name, weight in weights.items())
     return (f"{last['time']}, {scenario.replace('_', ' ')}: median cohesion {last['q50']:+.2f}, "
-            f"90% interval {last['q05']:+.2f} to {last['q95']:+.2f}; hypotheses combined as past "
+            f"90% interval {last['q05']:+.2f} to {last['q95']:+.2f}, after {first['q50']:+.2f} in "
+            f"{first['time']}; hypotheses combined as past "
             f"forecasts say ({shares}).")

@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 __all__ = ["DEFAULT", "STACKED", "Sums", "by_indicator", "combination_helps",
-           "default_weights", "histogram", "skill_table", "told"]
+           "default_weights", "histogram", "skill_table", "spans", "told"]
 
 # What forecasts where nothing else is asked for, and what may take its place.
 DEFAULT: Final = "H12"
 STACKED: Final = "stacked"
+_WITHOUT: Final = "HX"
 _JUDGED: Final = (6, 12)
 _LEAST_WEIGHT: Final = 0.01
 
@@ -180,15 +181,37 @@ def combination_helps(table: pd.DataFrame) -> bool:
     It does where its gain over H12 is above zero in nineteen of twenty bootstraps at both six and
     twelve months.
     """
-    part = table[(table["method"] == STACKED) & table["horizon"].isin(_JUDGED)]
+    part = _judged(table, STACKED)
     return bool(len(part) == len(_JUDGED) and (part["gain_low"] > 0.0).all())
 
 
-def _gains(table: pd.DataFrame) -> str:
-    """Return how much stacking gains at the horizons that decide, in parentheses."""
-    part = table[(table["method"] == STACKED) & table["horizon"].isin(_JUDGED)]
-    shown = ", ".join(f"{100 * row.gain:+.1f}% up to {row.horizon}" for row in part.itertuples())
-    return f" ({shown})" if shown else ""
+def spans(horizons: list[int]) -> dict[int, str]:
+    """Return the months ahead that count to each horizon: those beyond the one before it."""
+    return {h: str(h) if h == before + 1 else f"{before + 1}-{h}"
+            for before, h in zip([0, *horizons[:-1]], horizons, strict=True)}
+
+
+def _judged(table: pd.DataFrame, method: str) -> pd.DataFrame:
+    """Return a method's rows at the horizons that decide."""
+    return table[(table["method"] == method) & table["horizon"].isin(_JUDGED)]
+
+
+def _gains(table: pd.DataFrame, method: str, named: dict[int, str]) -> str:
+    """Return how much a method gains over H12 at the horizons that decide."""
+    return " and ".join(f"{_percent(row.gain, 1)}% ({_percent(row.gain_low, 1)} to "
+                        f"{_percent(row.gain_high, 1)}) at {named[row.horizon]}"
+                        for row in _judged(table, method).itertuples())
+
+
+def _percent(share: float, digits: int) -> str:
+    """Return a signed percentage without its sign of percent; nothing is neither up nor down."""
+    text = f"{100 * share:+.{digits}f}"
+    return text if float(text) else text[1:]
+
+
+def _less(share: float) -> str:
+    """Return by how many percent something is smaller; little is not called nothing."""
+    return f"{100 * share:.1f}%" if share >= 0.0005 else "less than 0.1%"
 
 
 def default_weights(table: pd.DataFrame, weights: pd.DataFrame) -> dict[str, float]:
@@ -220,19 +243,50 @@ def told(table: pd.DataFrame) -> str:
     table : pandas.DataFrame
         See :func:`bayes_alliance.forecast.skill.skill_table`.
     """
+    named = spans(sorted(int(one) for one in table["horizon"].unique()))
     own = table[table["method"] == DEFAULT]
-    pieces = [f"{100 * row.skill:+.0f}% ({100 * row.skill_low:+.0f} to "
-              f"{100 * row.skill_high:+.0f}) up to {row.horizon}" for row in own.itertuples()]
-    apart = own[(own["inside90_low"] > 0.9) | (own["inside90_high"] < 0.9)]
-    held = ("90% intervals hold what they promise at every horizon" if apart.empty else
-            "90% intervals do not hold what they promise up to " + ", ".join(
-                f"{row.horizon} months ({100 * row.inside90:.0f}% inside)"
-                for row in apart.itertuples()))
-    best = table[table["kind"] == "hypothesis"].groupby("method")["crps"].mean().idxmin()
+    pieces = [f"{_percent(row.skill, 0)}% ({_percent(row.skill_low, 0)} to "
+              f"{_percent(row.skill_high, 0)}) at {named[row.horizon]}"
+              for row in own.itertuples()]
     missed = table.drop_duplicates("method")["missed"].sum()
+    stacked = _gains(table, STACKED, named)
     return (f"CRPS skill of {DEFAULT} over the best simple rule, by months ahead: "
-            f"{'; '.join(pieces)} (90% intervals over blocks of origins). Its {held}. Of the "
-            f"hypotheses {best} forecasts best on average; stacking them "
-            f"{'gains' if combination_helps(table) else 'does not reliably gain'} over "
-            f"{DEFAULT}{_gains(table)}. {table['origins'].iloc[0]} origins; fits that missed their "
-            f"gate: {missed}.")
+            f"{'; '.join(pieces)} (90% intervals over blocks of origins). Over all values together "
+            f"its {_held(own, 90, named)}, its {_held(own, 50, named)}. "
+            f"{_which_hypothesis(table, named)}Stacking the hypotheses "
+            f"{'gains' if combination_helps(table) else 'does not reliably gain'} over {DEFAULT}"
+            f"{f': {stacked}' if stacked else ''}. {table['origins'].iloc[0]} origins; fits that "
+            f"missed their gate: {missed}.")
+
+
+def _held(own: pd.DataFrame, level: int, named: dict[int, str]) -> str:
+    """Say where intervals hold what they promise."""
+    inside = f"inside{level}"
+    apart = own[(own[f"{inside}_low"] > level / 100) | (own[f"{inside}_high"] < level / 100)]
+    if apart.empty:
+        return f"{level}% intervals hold what they promise at every horizon"
+    return f"{level}% intervals do not at " + ", ".join(
+        f"{named[row.horizon]} ({100 * getattr(row, inside):.0f}% inside)"
+        for row in apart.itertuples())
+
+
+def _which_hypothesis(table: pd.DataFrame, named: dict[int, str]) -> str:
+    """Say which hypothesis forecasts best, by how little, and what the paths are worth."""
+    mean = (table[table["kind"] == "hypothesis"].groupby("method")["crps"].mean()
+            .sort_values(kind="stable"))
+    if len(mean) < 2:
+        return ""
+    best, after, last = mean.index[0], mean.index[1], mean.index[-1]
+    words = (f"Of the hypotheses {best} has the smallest CRPS, averaged over the horizons: "
+             f"{_less(1 - mean[best] / mean[after])} below {after}, the next, and "
+             f"{_less(1 - mean[best] / mean[last])} below {last}, the last. ")
+    without = _judged(table, _WITHOUT)
+    if len(without) < len(_JUDGED):
+        return words
+    verdict = ("these forecasts are better without the paths of threat and credibility"
+               if (without["gain_low"] > 0.0).all() else
+               "the paths of threat and credibility make these forecasts better"
+               if (without["gain_high"] < 0.0).all() else
+               "the paths of threat and credibility make no reliable difference to these forecasts")
+    return (f"{words}{_WITHOUT}, which lacks both paths, gains over {DEFAULT} "
+            f"{_gains(table, _WITHOUT, named)}: {verdict}. ")

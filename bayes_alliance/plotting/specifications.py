@@ -55,7 +55,8 @@ def plot_specifications(grid: pd.DataFrame, threshold: float, *, width: float = 
     figure, panels = panel_grid(len(parts), 2.3, 1 if is_narrow(width) else 2, extra=0.4,
                                 width=width)
     size = 9.0
-    reach = 1.15 * max(threshold, float(grid["log_bayes_factor"].abs().max()))
+    ends = grid["log_bayes_factor"].abs() + 2.0 * grid["log_bayes_factor_se"]
+    reach = 1.05 * max(1.1 * threshold, float(ends.max()))
     for axes, ((episode, hypothesis), part) in zip(panels, parts, strict=True):
         _curve(axes, part.sort_values("log_bayes_factor"))
         for side in (-1, 1):
@@ -68,7 +69,7 @@ def plot_specifications(grid: pd.DataFrame, threshold: float, *, width: float = 
     handles, labels = panels[0].get_legend_handles_labels()
     known = dict(zip(labels, handles, strict=True))
     figure.legend(known.values(), known.keys(), fontsize=size - 0.5, frameon=False,
-                  ncols=len(known), loc="outside lower center")
+                  ncols=2 if is_narrow(width) else len(known), loc="outside lower center")
     return figure
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bayes_alliance import plotting
-from bayes_alliance.forecast.skill import DEFAULT, STACKED, told
+from bayes_alliance.forecast.skill import DEFAULT, STACKED, spans, told
 from bayes_alliance.plotting.style import readable
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import BacktestTables, ReportInputs
@@ -21,6 +21,11 @@ from bayes_alliance.tables import observed_values
 __all__ = ["backtest_figures", "backtest_section"]
 
 _SHOWN: Final = 4
+# Values from which a share of them tells something.
+_ENOUGH: Final = 20
+# A cell of the table with fewer says little.
+_FEW: Final = 5
+_DASH: Final = "\N{EN DASH}"
 _NAMES: Final = {"ar1": "AR(1)", "ets": "ETS"}
 Draw = Callable[[float], Figure]
 
@@ -33,19 +38,15 @@ def backtest_section(inputs: ReportInputs) -> dict[str, Any]:
     horizons = sorted(int(one) for one in found.skill["horizon"].unique())
     best = [str(found.skill.loc[found.skill["horizon"] == h, "best_rule"].iloc[0])
             for h in horizons]
-    return {"sentence": told(found.skill), "default": DEFAULT,
-            "origins": int(found.skill["origins"].iloc[0]), "horizons": _spans(horizons),
+    return {"sentence": told(found.skill), "by_indicator": _coverage(found.indicators),
+            "better": _better(found), "default": DEFAULT,
+            "origins": int(found.skill["origins"].iloc[0]),
+            "horizons": [name.replace("-", _DASH) for name in spans(horizons).values()],
             "skill": [_method(part, str(name), horizons)
                       for name, part in found.skill.groupby("method", sort=False)],
             "best": [_NAMES.get(name, readable(name)) for name in best],
             "indicators": _by_indicator(found, inputs, horizons),
             "weights": _weights(found.weights)}
-
-
-def _spans(horizons: list[int]) -> list[str]:
-    before = [0, *horizons[:-1]]
-    return [str(h) if h == b + 1 else wording.span(str(b + 1), str(h))
-            for b, h in zip(before, horizons, strict=True)]
 
 
 def _method(part: pd.DataFrame, name: str, horizons: list[int]) -> dict[str, Any]:
@@ -59,16 +60,46 @@ def _method(part: pd.DataFrame, name: str, horizons: list[int]) -> dict[str, Any
                        "inside": wording.percent(row.inside90)} for row in rows.itertuples()]}
 
 
+def _ratio(found: BacktestTables) -> pd.DataFrame:
+    """Return the default's CRPS as a share of the best rule's, by indicator and horizon."""
+    crps = found.indicators.set_index(["indicator", "horizon", "method"])["crps"].unstack()
+    return (crps[DEFAULT] / crps[_of_kind(found.skill, "rule")].min(axis=1)).unstack()
+
+
 def _by_indicator(found: BacktestTables, inputs: ReportInputs,
                   horizons: list[int]) -> list[dict[str, Any]]:
     """Return the default's CRPS of each indicator as a share of the best rule's there."""
-    crps = found.indicators.set_index(["indicator", "horizon", "method"])["crps"].unstack()
-    rules = crps[_of_kind(found.skill, "rule")]
-    ratio = (crps[DEFAULT] / rules.min(axis=1)).unstack()
+    ratio = _ratio(found)
+    own = found.indicators[found.indicators["method"] == DEFAULT]
+    rows = own.set_index(["indicator", "horizon"])["rows"]
     return [{"indicator": name, "latent": inputs.panel.indicators.at[name, "latent"],
-             "cells": [wording.number(ratio.at[name, h]) if h in ratio
-                       and np.isfinite(ratio.at[name, h]) else "" for h in horizons]}
+             "cells": [f"{wording.number(ratio.at[name, h])} ({int(rows[name, h])})"
+                       if h in ratio and np.isfinite(ratio.at[name, h]) else ""
+                       for h in horizons]}
             for name in inputs.panel.indicators.index if name in ratio.index]
+
+
+def _better(found: BacktestTables) -> dict[str, int]:
+    """Return in how many cells the default beats every rule, of how many, and how many are thin."""
+    ratio = _ratio(found).to_numpy()
+    own = found.indicators[found.indicators["method"] == DEFAULT]
+    return {"cells": int(np.isfinite(ratio).sum()), "better": int((ratio < 1.0).sum()),
+            "thin": int((own["rows"] < _FEW).sum())}
+
+
+def _coverage(table: pd.DataFrame) -> str:
+    """Say how many values lie inside the default's 90% intervals, indicator by indicator."""
+    own = table[table["method"] == DEFAULT]
+    inside = (own["inside90"] * own["rows"]).groupby(own["indicator"]).sum()
+    rows = own.groupby("indicator")["rows"].sum()
+    share = (inside / rows)[rows >= _ENOUGH].sort_values(kind="stable")
+    if share.empty:
+        return ""
+    shown = [f"{wording.percent(share[name])} ({name}, {int(rows[name])} values)"
+             for name in (share.index[0], share.index[-1])]
+    return (f"By indicator, all horizons together, the share inside 90% intervals runs from "
+            f"{shown[0]} to {shown[1]}, over the {len(share)} indicators with at least {_ENOUGH} "
+            "values.")
 
 
 def _of_kind(skill: pd.DataFrame, kind: str) -> list[str]:
@@ -96,9 +127,10 @@ def backtest_figures(inputs: ReportInputs) -> dict[str, tuple[Draw, str]]:
                                                   == "opinion" else 0))[:_SHOWN]
     past = observed_values(inputs.panel)
     own = skill[skill["method"] == DEFAULT]
-    words = ", ".join(f"{100 * row.inside90:.0f}% up to {row.horizon} months"
+    named = spans(sorted(int(one) for one in skill["horizon"].unique()))
+    words = ", ".join(f"{100 * row.inside90:.0f}% at {named[row.horizon]} months"
                       for row in own.itertuples())
-    skills = ", ".join(f"{100 * row.skill:+.0f}% up to {row.horizon} months"
+    skills = ", ".join(f"{100 * row.skill:+.0f}% at {named[row.horizon]} months"
                        for row in own.itertuples())
     return {
         "skill": (lambda width: plotting.plot_skill(skill, shown, width=width),

@@ -109,9 +109,8 @@ def whole_evidence(inputs: ReportInputs) -> dict[str, Any]:
     return {
         "title": "The whole period",
         "words": "The Bayes factor of all cohesion observations. It depends on the width of the "
-                 f"coefficients' prior (sd {sd:g}) more than on anything else: a wider one costs "
-                 "a hypothesis more wherever its coefficients are near zero. No verdict rests on "
-                 "it.",
+                 f"coefficients' prior (sd {sd:g}): a wider one costs a hypothesis more wherever "
+                 "its coefficients are near zero. No verdict rests on it.",
         "caption": "Log Bayes factor against HX.",
         "rows": _without_h0(inputs, "whole_period")}
 
@@ -206,7 +205,7 @@ def sources(inputs: ReportInputs) -> Rows:
 def priors(inputs: ReportInputs) -> Rows:
     """Return every prior with its 5, 50 and 95% points."""
     return [{"prior": row.prior, "distribution": row.distribution, "meaning": row.meaning,
-             "points": [wording.number(getattr(row, key)) for key in ("q05", "q50", "q95")]}
+             "points": [wording.plain(getattr(row, key)) for key in ("q05", "q50", "q95")]}
             for row in prior_table(inputs.spec).itertuples()]
 
 

@@ -20,6 +20,7 @@ from bayes_alliance import plotting
 from bayes_alliance.plotting.style import country
 from bayes_alliance.report import wording
 from bayes_alliance.report.backtests import backtest_figures
+from bayes_alliance.report.details import events
 from bayes_alliance.report.inputs import ReportInputs
 from bayes_alliance.tables import observed_values
 
@@ -153,7 +154,7 @@ def _cohesion_alt(inputs: ReportInputs) -> str:
     return (f"Line of cohesion month by month with 50 and 90% bands. The median is lowest in "
             f"{wording.month(low)} ({wording.number(part[low], signed=True)}) and highest in "
             f"{wording.month(high)} ({wording.number(part[high], signed=True)}); mean over the "
-            f"episodes: {means}. Below, ticks for {len(inputs.panel.events)} dated events.")
+            f"episodes: {means}. Below, ticks for {len(events(inputs))} dated events.")
 
 
 def _driver_alt(inputs: ReportInputs, construct: str) -> str:

@@ -9,7 +9,8 @@ from bayes_alliance import constants as c
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
-__all__ = ["cut", "periods", "prior_scales", "robustness", "sensitivity"]
+__all__ = ["cut", "farthest", "periods", "prior_scales", "robustness", "scale_flags",
+           "sensitivity"]
 
 Rows = list[dict[str, Any]]
 
@@ -29,6 +30,16 @@ def robustness(inputs: ReportInputs) -> Rows:
                      "apart": "; ".join(f"{row.specification} ({row.verdict})"
                                         for row in apart.itertuples()) or "none"})
     return rows
+
+
+def farthest(inputs: ReportInputs) -> str:
+    """Return the specification with the largest log Bayes factor either way, in words."""
+    if inputs.grid.empty:
+        return ""
+    row = inputs.grid.loc[inputs.grid["log_bayes_factor"].abs().idxmax()]
+    return (f"{row['specification']} ({row['episode']}, {row['hypothesis']}: "
+            f"{wording.number(row['log_bayes_factor'], signed=True)} ± "
+            f"{wording.number(row['log_bayes_factor_se'])} nats)")
 
 
 def cut(inputs: ReportInputs) -> Rows:
@@ -63,11 +74,19 @@ def prior_scales(inputs: ReportInputs) -> Rows:
         return []
     table = inputs.prior_scales.table
     return [{"hypothesis": name, "cells": [
-        {"sd": wording.plain(row.sd), "flag": row.flag,
+        {"sd": f"{row.sd:g}", "flag": "†" if row.flag else "",
          "value": f"{wording.number(row.difference, signed=True)} ± "
                   f"{wording.number(row.difference_se)}",
          "check": f"{wording.number(row.check, signed=True)} ± {wording.number(row.check_se)}"}
         for row in mine.itertuples()]} for name, mine in table.groupby("hypothesis", sort=False)]
+
+
+def scale_flags(inputs: ReportInputs) -> str:
+    """Return what the marks in the table of prior scales mean; empty without a mark."""
+    if inputs.prior_scales is None:
+        return ""
+    said = [str(flag) for flag in inputs.prior_scales.table["flag"].unique() if flag]
+    return "; ".join(said)
 
 
 def sensitivity(inputs: ReportInputs) -> Rows:

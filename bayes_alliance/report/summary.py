@@ -122,15 +122,19 @@ def sentences(inputs: ReportInputs) -> list[dict[str, str]]:
                         f"{wording.probability(row['direction_probability'])} and its share of "
                         f"the change is {wording.percent(row['contribution_share'])} (median), "
                         f"both{where}, and the held-out observations "
-                        f"{_favour(float(row['log_bayes_factor']), hypothesis)} "
+                        f"{_favour(row, hypothesis)} "
                         f"({row['reason']})."})
     return found
 
 
-def _favour(log_bayes_factor: float, hypothesis: str) -> str:
-    better, worse = (hypothesis, "HX") if log_bayes_factor >= 0 else ("HX", hypothesis)
-    odds = np.exp(abs(log_bayes_factor))
-    return f"favour {better} over {worse} by {odds:.2f} to 1"
+def _favour(row: pd.Series, hypothesis: str) -> str:
+    value, error = float(row["log_bayes_factor"]), float(row["log_bayes_factor_se"])
+    better, worse = (hypothesis, "HX") if value >= 0 else ("HX", hypothesis)
+    odds = np.exp(abs(value))
+    if odds >= _HARDLY:
+        return f"favour {better} over {worse} by {odds:.2f} to 1"
+    unsure = ", within the Monte Carlo error" if abs(value) < 2.0 * error else ""
+    return f"hardly tell {hypothesis} from HX, {odds:.2f} to 1 for {better}{unsure}"
 
 
 def ally(inputs: ReportInputs) -> dict[str, Any]:
@@ -153,7 +157,7 @@ def ally(inputs: ReportInputs) -> dict[str, Any]:
         shown = f"{odds:.1f} to 1" if odds < 100 else "more than 100 to 1"
         named = f"{first['reading']} over {second['reading']}"
         if odds < _HARDLY:
-            sentence += (f"; the signs favour neither reading: odds of {shown} for {named}")
+            sentence += f"; the signs hardly tell the readings apart, {shown} for {named}"
         else:
             verb = "favour" if odds >= _CLEARLY else "lean to"
             sentence += f"; the signs {verb} {named}, by odds of {shown}"

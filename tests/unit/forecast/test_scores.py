@@ -8,7 +8,14 @@ from scipy import stats
 
 from bayes_alliance.forecast.combination import combine, stacking_weights
 from bayes_alliance.forecast.scores import score
-from bayes_alliance.forecast.skill import by_indicator, combination_helps, histogram, skill_table
+from bayes_alliance.forecast.skill import (
+    by_indicator,
+    combination_helps,
+    histogram,
+    skill_table,
+    spans,
+    told,
+)
 
 SEED = 3
 
@@ -168,3 +175,53 @@ def test_tables_by_indicator_and_tenth_count_every_row():
     counts = histogram(scores)
     assert counts["rows"].sum() == len(scores)
     assert set(counts["tenth"]) == set(range(10))
+
+
+def told_of(**changes):
+    """Return what is told of a table in which every method does as well, but for the changes."""
+    rows = []
+    for method, kind in (("H1", "hypothesis"), ("HX", "hypothesis"), ("H12", "hypothesis"),
+                         ("stacked", "combination"), ("last_value", "rule")):
+        for horizon in (1, 3, 6, 12, 24):
+            row = {"method": method, "kind": kind, "horizon": horizon, "crps": 0.9, "skill": 0.1,
+                   "skill_low": -0.001, "skill_high": 0.2, "gain": 0.0, "gain_low": -0.01,
+                   "gain_high": 0.01, "origins": 52, "missed": 0}
+            for level in (50, 90):
+                row |= {f"inside{level}": level / 100, f"inside{level}_low": level / 100 - 0.02,
+                        f"inside{level}_high": level / 100 + 0.02}
+            rows.append(row | changes.get(method, {}).get(horizon, {})
+                        | changes.get(method, {}).get("all", {}))
+    return told(pd.DataFrame(rows))
+
+
+def test_months_ahead_are_those_beyond_the_horizon_before():
+    assert spans([1, 3, 6, 12, 24]) == {1: "1", 3: "2-3", 6: "4-6", 12: "7-12", 24: "13-24"}
+    found = told_of()
+    assert "+10% (0 to +20) at 1; +10% (0 to +20) at 2-3" in found
+    assert "up to" not in found
+
+
+def test_intervals_that_do_not_hold_are_named_with_their_months():
+    assert ("its 90% intervals hold what they promise at every horizon, its 50% intervals hold "
+            "what they promise at every horizon") in told_of()
+    found = told_of(H12={6: {"inside90": 0.8, "inside90_high": 0.85},
+                         12: {"inside50": 0.6, "inside50_low": 0.55}})
+    assert "its 90% intervals do not at 4-6 (80% inside)" in found
+    assert "its 50% intervals do not at 7-12 (60% inside)" in found
+
+
+def test_what_the_paths_are_worth_is_said_either_way():
+    better = {"gain": 0.02, "gain_low": 0.01, "gain_high": 0.03}
+    worse = {"gain": -0.02, "gain_low": -0.03, "gain_high": -0.01}
+    assert "make no reliable difference" in told_of()
+    assert "make no reliable difference" in told_of(HX={6: better, 12: worse})
+    assert ("HX, which lacks both paths, gains over H12 +2.0% (+1.0 to +3.0) at 4-6 and +2.0% "
+            "(+1.0 to +3.0) at 7-12: these forecasts are better without the paths"
+            ) in told_of(HX={6: better, 12: better})
+    assert "make these forecasts better" in told_of(HX={6: worse, 12: worse})
+
+
+def test_the_best_hypothesis_is_named_with_its_distance_to_the_others():
+    found = told_of(H1={"all": {"crps": 0.8999}}, H12={"all": {"crps": 0.95}})
+    assert ("Of the hypotheses H1 has the smallest CRPS, averaged over the horizons: less than "
+            "0.1% below HX, the next, and 5.3% below H12, the last.") in found

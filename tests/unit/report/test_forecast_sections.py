@@ -8,7 +8,7 @@ import pytest
 
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.hypotheses.stepping import stones
-from bayes_alliance.report.backtests import backtest_section
+from bayes_alliance.report.backtests import _coverage, backtest_section
 from bayes_alliance.report.beside import (
     BACKTEST_FILES,
     read_backtest,
@@ -19,6 +19,7 @@ from bayes_alliance.report.beside import (
     write_stones,
 )
 from bayes_alliance.report.forecasts import offices, outcomes, scenarios, waves
+from bayes_alliance.report.leanings import farthest
 from bayes_alliance.report.machine import write_machine_files
 from bayes_alliance.report.page import render
 from tests.helpers.backtest_tables import with_backtest, with_grid, with_scenarios
@@ -62,6 +63,40 @@ def test_skill_in_the_table_is_the_skill_of_the_figures_table(inputs):
                 if one["method"] == "H12")["cells"][2]
     assert int(re.sub(r"[^\d]", "", cell["skill"])) == round(100 * row["skill"])
     assert 10 < 100 * row["skill"] < 30
+
+
+def test_cells_of_indicators_say_how_many_values_they_rest_on(inputs, page):
+    whole = backtest_section(inputs)["better"]
+    assert f"holds in {whole['better']} of {whole['cells']} cells" in page
+    tables = inputs.backtest.indicators.copy()
+    tables.loc[(tables["method"] == "H12") & (tables["horizon"] == 1), "crps"] *= 3.0
+    found = backtest_section(replace(inputs, backtest=inputs.backtest._replace(indicators=tables)))
+    own = tables[tables["method"] == "H12"].set_index(["indicator", "horizon"])["rows"]
+    first = found["indicators"][0]
+    assert first["cells"][0].endswith(f"({int(own[first['indicator'], 1])})")
+    crps = tables.pivot(index=["indicator", "horizon"], columns="method", values="crps")
+    rules = ["last_value", "random_walk_drift", "ar1", "seasonal_naive", "ets", "local_level"]
+    better = found["better"]
+    assert better["cells"] == len(crps)
+    assert 0 < better["better"] == (crps["H12"] < crps[rules].min(axis=1)).sum() < len(crps)
+
+
+def test_coverage_is_told_indicator_by_indicator(inputs):
+    table = pd.DataFrame([
+        ("H12", "narrow", 1, 0.5, 30), ("H12", "narrow", 3, 0.6, 10), ("H12", "wide", 1, 1.0, 25),
+        ("H12", "thin", 1, 0.0, 19), ("ar1", "wide", 1, 0.0, 99)],
+        columns=["method", "indicator", "horizon", "inside90", "rows"])
+    assert _coverage(table) == (
+        "By indicator, all horizons together, the share inside 90% intervals runs from 52% "
+        "(narrow, 40 values) to 100% (wide, 25 values), over the 2 indicators with at least 20 "
+        "values.")
+    assert _coverage(table[table["rows"] < 20]) == ""
+
+
+def test_the_farthest_specification_is_named(inputs, page):
+    row = inputs.grid.loc[inputs.grid["log_bayes_factor"].abs().idxmax()]
+    assert farthest(inputs).startswith(f"{row['specification']} ({row['episode']}, ")
+    assert f"Farthest from 0: {row['specification']} (" in page
 
 
 def test_the_grid_is_drawn_and_counts_what_did_not_converge(page):

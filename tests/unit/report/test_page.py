@@ -130,13 +130,25 @@ def test_sentences_name_the_least_favourable_baseline(inputs):
         "subject": "Friction, common threat (H1)", "verdict": "inconclusive",
         "text": "threat moved as predicted with probability 0.42 and its share of the change is "
                 "7% (median), both at the least favourable of 3 baselines, and the held-out "
-                "observations favour H1 over HX by 1.12 to 1 (not met: evidence; made-up "
+                "observations hardly tell H1 from HX, 1.12 to 1 for H1 (not met: evidence; made-up "
                 "reason)."}
-    assert "favour HX over H2 by 1.09 to 1" in found[1]["text"]
+    assert "hardly tell H2 from HX, 1.09 to 1 for HX" in found[1]["text"]
+
+
+@pytest.mark.parametrize(("value", "error", "said"), [
+    (1.5, 0.03, "favour H1 over HX by 4.48 to 1 ("),
+    (-1.2, 0.9, "favour HX over H1 by 3.32 to 1 ("),
+    (0.05, 0.02, "hardly tell H1 from HX, 1.05 to 1 for H1 ("),
+    (-0.01, 0.03, "hardly tell H1 from HX, 1.01 to 1 for HX, within the Monte Carlo error (")])
+def test_odds_under_three_hardly_tell_and_say_where_they_are_noise(inputs, value, error, said):
+    verdicts = inputs.verdicts.assign(log_bayes_factor=value, log_bayes_factor_se=error)
+    found = summary.sentences(replace(inputs, verdicts=verdicts))
+    assert said in found[0]["text"]
 
 
 @pytest.mark.parametrize(("posterior", "said"), [
-    ((0.30, 0.28), "favour neither reading"), ((0.60, 0.12), "lean to H2 common ally (Hwang)"),
+    ((0.30, 0.28), "hardly tell the readings apart, 1.1 to 1 for H2 common ally (Hwang)"),
+    ((0.60, 0.12), "lean to H2 common ally (Hwang)"),
     ((0.01, 0.80), "favour abandonment (Cha) over H2 common ally (Hwang), by odds of 80.0 to 1"),
     ((0.0, 0.50), "more than 100 to 1")])
 def test_the_reading_of_the_ally_follows_its_odds(inputs, posterior, said):
@@ -172,7 +184,8 @@ def test_what_the_results_lean_on_is_shown_with_the_largest_first(inputs, no_fig
     assert "shifted" in page
     assert page.index("indicator survey_rok") < page.index("priors of paths")
     assert "priors of noise" not in page
-    assert page.count("<em>few draws</em>") == 3
+    assert page.count("†</td>") == 3
+    assert "† few draws." in page
     assert "−0.37 ± 0.02 (−0.36 ± 0.03)" in page
     without = render(replace(inputs, prior_scales=None, periods=None, cut=None,
                              sensitivity=None))
