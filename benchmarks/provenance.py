@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # What the draws of a posterior depend on. Left out of `inference`: many, shelf and workers, which
 # only decide where a fit runs; store and result, which keep and show it.
 SAMPLED = ("constants.py", "spec/families.py", "spec/priors.py", "tables/panel.py",
-           "tables/stocks.py", "model/**/*.py", "inference/compiled.py", "inference/native.py",
-           "inference/laplace.py", "inference/sampling.py", "inference/fitting.py",
-           "inference/gate.py")
+           "tables/stocks.py", "model/**/*.py", "inference/compiled.py", "inference/kept.py",
+           "inference/entries.py", "inference/native.py", "inference/laplace.py",
+           "inference/sampling.py", "inference/fitting.py", "inference/gate.py")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -215,7 +215,7 @@ def run_all(options: argparse.Namespace, made_from: dict[str, dict[str, Any]]) -
                 with tempfile.TemporaryDirectory() as empty:
                     failed, *_ = start([*SELF, "--cold-of", peer, "--out", str(folder)],
                                        folder / f"{peer}_cold.log", os.environ | {
-                        "PYTENSOR_FLAGS": f"base_compiledir={empty}/pytensor",
+                        "PYTENSOR_FLAGS": f"cxx=,base_compiledir={empty}/pytensor",
                         "NUMBA_CACHE_DIR": f"{empty}/numba", "XDG_CACHE_HOME": f"{empty}/cache"})
                 print(f"{peer} cold: {failed or 'done'}", flush=True)
     quota = dict.fromkeys(made_from, options.seeds)

@@ -83,7 +83,9 @@ class DyadDesign:
         """What the compiled code depends on."""
         shapes = tuple((name, array.shape) for name, array in sorted(self.data.items()))
         own = tuple((one.indicator, one.rows.start, one.rows.stop) for one in self.own)
-        return (self.stage, shapes, self.unit_indicator.tobytes(), self.year_indicator.tobytes(),
+        labels = tuple((name, tuple(values)) for name, values in self.coords.items())
+        return (self.stage, labels, shapes, self.unit_indicator.tobytes(),
+                self.year_indicator.tobytes(),
                 self.path_of.tobytes(), self.orientation.tobytes(), own, self.series, self.response)
 
     def with_rows(self, used: np.ndarray) -> "DyadDesign":

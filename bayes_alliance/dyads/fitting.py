@@ -26,7 +26,7 @@ from bayes_alliance.dyads.spec import DyadModelSpec, read_dyad_model
 from bayes_alliance.dyads.tables import DyadPanel, build_dyad_panel
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.inference import package_versions
-from bayes_alliance.inference.compiled import Compiled, compile_model
+from bayes_alliance.inference.compiled import Compiled, obtain
 from bayes_alliance.inference.gate import FULL_GATE, Gate, diagnose
 from bayes_alliance.inference.sampling import Progress
 from bayes_alliance.inference.sealed import (
@@ -296,9 +296,8 @@ def fit_stage(spec: DyadModelSpec, design: DyadDesign, *, seed: int, draws: int 
     """Fit one stage of a model over dyads."""
     key = design.structure
     if key not in _compiled:
-        if announce is not None:
-            announce(f"compiling the model of {design.stage}")
-        _compiled[key] = compile_model(build_dyad_model(spec, design))
+        _compiled[key] = obtain(("dyads", key), lambda: build_dyad_model(spec, design),
+                                f"the model of {design.stage}", announce)
         while len(_compiled) > _KEPT:
             _compiled.popitem(last=False)
     _compiled.move_to_end(key)

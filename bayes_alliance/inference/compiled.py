@@ -1,20 +1,31 @@
 """Compile once, fit many times.
 
-Invariant: two fits whose designs share a structure share one compilation within a process; all
-that differs between them goes in as data. Machine code is kept on disk by PyTensor and Numba, so
-that a later process only builds the graph.
+Invariant: two fits whose designs share a structure share one compilation; all that differs
+between them goes in as data. A later process loads the machine code that an earlier one kept
+(:mod:`.kept`), the same bit for bit: with one seed both draw the same numbers.
 """
 
+import ctypes
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from bayes_alliance import constants as c
-from bayes_alliance.inference.native import density_entry, expand_entry
+from bayes_alliance.inference.kept import (
+    Layout,
+    emptied,
+    entries,
+    folder_of,
+    keep,
+    kept,
+    sole,
+)
+from bayes_alliance.inference.native import RAISED, memory_table
 from bayes_alliance.model import Design, build_model
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
@@ -22,11 +33,12 @@ from bayes_alliance.tables import Panel
 Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 __all__ = ["HELPER_SUFFIXES", "Compiled", "Density", "clear_compiled", "compile_model",
-           "compiled_model", "reported_names"]
+           "compiled_model", "obtain", "reported_names"]
 
 # A few structures at most are in use at a time (response, innovations); a bound keeps a long
 # process from growing.
 _KEPT: Final = 4
+_POINTER: Final = ctypes.POINTER(ctypes.c_double)
 _compiled: OrderedDict[tuple[object, ...], "Compiled"] = OrderedDict()
 
 # Variables that only parametrise others; they are not kept in a fit.
@@ -35,41 +47,17 @@ HELPER_SUFFIXES: Final = ("_raw", "_z", "_at_mean", "_scaled", "_log", "_between
 
 
 @dataclass(frozen=True)
-class Compiled:
+class Compiled(Layout):
     """The compiled log density of a model, its gradient, and the map to reported variables.
 
     Attributes
     ----------
-    size : int
-        Number of sampled coordinates.
-    start : numpy.ndarray, shape (size,)
-        Coordinates of the model's initial point.
-    labels : list of str
-        One label a coordinate.
-    monthly : numpy.ndarray of bool, shape (size,)
-        Which coordinates belong to a monthly series; the others are hyperparameters.
-    variables : dict of str to tuple of int
-        Reported variables and their shapes.
-    dims : dict of str to tuple of str
-    coords : dict of str to list of str
-    data : dict of str to numpy.ndarray
-        The model's data by name.
     density_entry, expand_entry : numba C functions
-        See :mod:`bayes_alliance.inference.native`.
+        See :mod:`bayes_alliance.inference.entries`.
     """
 
-    size: int
-    start: np.ndarray
-    labels: list[str]
-    monthly: np.ndarray
-    variables: dict[str, tuple[int, ...]]
-    dims: dict[str, tuple[str, ...]]
-    coords: dict[str, list[str]]
-    data: dict[str, np.ndarray]
     density_entry: Any
     expand_entry: Any
-    _density: Any
-    _expand: Any
 
     def with_data(self, **arrays: np.ndarray) -> "Compiled":
         """Return the same compilation with other data.
@@ -95,22 +83,33 @@ class Compiled:
     def density(self) -> Density:
         """Return the function from coordinates to log density and gradient.
 
-        It runs without the interpreter's lock.
+        It runs without the interpreter's lock. Where the density is not finite, value or gradient
+        are not; it raises ``ArithmeticError`` where the model's code raises.
         """
-        packed, compiled = self.packed(), self._density
+        memory, call, size = self.unmoved(), self.density_entry.ctypes, self.size
 
         def density(position: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = compiled(position, *packed)
-            return float(value), gradient
+            position = np.ascontiguousarray(position, dtype=np.float64)
+            gradient, value = np.empty(size), np.empty(1)
+            answer = call(size, _doubles(position), _doubles(gradient), _doubles(value),
+                          memory[0].ctypes.data)
+            if answer == RAISED:
+                raise ArithmeticError("the log density raised an error at this position")
+            return float(value[0]), gradient
 
         return density
 
     def expand(self) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
         """Return the function from coordinates to the reported variables."""
-        packed, compiled, variables = self.packed(), self._expand, self.variables
+        memory, call, variables = self.unmoved(), self.expand_entry.ctypes, self.variables
+        size, count = self.size, sum(int(np.prod(shape)) for shape in variables.values())
 
         def expand(position: np.ndarray) -> dict[str, np.ndarray]:
-            (flat,) = compiled(position, *packed)
+            position = np.ascontiguousarray(position, dtype=np.float64)
+            flat = np.empty(count)
+            answer = call(size, count, _doubles(position), _doubles(flat), memory[0].ctypes.data)
+            if answer == RAISED:
+                raise ArithmeticError("the reported variables raised an error at this position")
             result, start = {}, 0
             for name, shape in variables.items():
                 stop = start + int(np.prod(shape))
@@ -119,6 +118,19 @@ class Compiled:
             return result
 
         return expand
+
+    def unmoved(self) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Return the table of the model's data under a map that moves nothing, and its arrays.
+
+        Whoever holds the table must hold the arrays.
+        """
+        nothing, none = np.zeros(0, dtype=np.int64), np.zeros(0)
+        held = (*self.packed(), nothing, none, np.zeros(1, dtype=np.int64), nothing, none)
+        return memory_table(*held), held
+
+
+def _doubles(array: np.ndarray) -> Any:
+    return array.ctypes.data_as(_POINTER)
 
 
 def _by_kind(data: dict[str, np.ndarray]) -> tuple[list[str], list[str]]:
@@ -153,9 +165,8 @@ def compiled_model(spec: ModelSpec, panel: Panel, design: Design,
     """
     key = design.structure
     if key not in _compiled:
-        if announce is not None:
-            announce("compiling the model")
-        _compiled[key] = compile_model(build_model(spec, panel, design))
+        _compiled[key] = obtain(("monthly", key), lambda: build_model(spec, panel, design),
+                                "the model", announce)
         while len(_compiled) > _KEPT:
             _compiled.popitem(last=False)
     _compiled.move_to_end(key)
@@ -173,19 +184,60 @@ def reported_names(model: Any) -> list[str]:
             if not variable.name.endswith(HELPER_SUFFIXES)]
 
 
-def compile_model(model: Any) -> Compiled:
+def obtain(structure: object, build: Callable[[], Any], name: str,
+           announce: Callable[[str], None] | None = None) -> Compiled:
+    """Return a compiled model, loaded if its machine code is kept, else compiled and kept.
+
+    Parameters
+    ----------
+    structure : object
+        Its ``repr`` tells it from every other.
+    build : callable
+        Returns the PyMC model.
+    name : str
+        Of the model, for a reader.
+    announce : callable, optional
+        Called with one line when something has to be compiled.
+    """
+    folder = folder_of(structure)
+    found = kept(folder)
+    if found is None:
+        if announce is not None:
+            announce(f"compiling {name}")
+        with sole(folder) as held:
+            # Another process may have compiled it in the meantime.
+            found = None if held is None else kept(folder)
+            if found is None:
+                if held is not None:
+                    emptied(folder)
+                return compile_model(build(), held)
+    layout, density, expand = found
+    return Compiled(**_fields(layout), density_entry=density, expand_entry=expand)
+
+
+def compile_model(model: Any, folder: Path | None = None) -> Compiled:
     """Compile a PyMC model with Numba.
 
     Parameters
     ----------
     model : pymc.Model
         All its data are mutable.
+    folder : pathlib.Path, optional
+        Where to keep the machine code; nowhere by default.
 
     Returns
     -------
     Compiled
         Reporting every free variable and deterministic that is no helper.
     """
+    import pytensor
+
+    # Arithmetic as it is written, whatever the user's flags.
+    with pytensor.config.change_flags(numba__fastmath=False):
+        return _compiled_as_set(model, folder)
+
+
+def _compiled_as_set(model: Any, folder: Path | None) -> Compiled:
     import pytensor.tensor as pt
     from pymc.pytensorf import rewrite_pregrad
 
@@ -219,11 +271,17 @@ def compile_model(model: Any) -> Compiled:
     monthly = np.concatenate([
         np.full(int(np.prod(shape)), c.DIM_TIME in dims.get(variable.name, ()))
         for variable, shape in zip(model.free_RVs, shapes, strict=True)])
-    return Compiled(
+    layout = Layout(
         size=len(labels), start=np.concatenate([np.ravel(point[value.name]) for value in values]),
-        labels=labels, monthly=monthly, variables=shape_of, dims=dims, coords=coords, data=data,
-        density_entry=density_entry(density), expand_entry=expand_entry(expand),
-        _density=density, _expand=expand)
+        labels=labels, monthly=monthly, variables=shape_of, dims=dims, coords=coords, data=data)
+    made = entries(density, expand, folder)
+    if folder is not None:
+        keep(folder, layout)
+    return Compiled(**_fields(layout), density_entry=made[0], expand_entry=made[1])
+
+
+def _fields(layout: Layout) -> dict[str, Any]:
+    return {field.name: getattr(layout, field.name) for field in fields(Layout)}
 
 
 def _vector(name: str, kind: str, variables: list[Any],
@@ -253,7 +311,4 @@ def _jitted(outputs: list[Any], inputs: list[Any], pieces: dict[Any, Any]) -> An
         warnings.filterwarnings("ignore", message="Loop fusion failed")
         function = pytensor.function(inputs, clone_replace(outputs, pieces), mode=mode,
                                      on_unused_input="ignore", trust_input=True)
-    compiled = function.vm.jit_fn
-    # Only the thin entry from Python is made with this option; what is behind it is the same.
-    compiled.targetoptions["nogil"] = True
-    return compiled
+    return function.vm.jit_fn

@@ -1,7 +1,8 @@
-"""Compiled functions as machine code that nutpie calls by address.
+"""What machine code that nutpie calls by address is given, and how it answers.
 
 nutpie hands a function the coordinates and the address of a table; the table says where the
-model's packed data and the map of the sampler's coordinates lie.
+model's packed data and the map of the sampler's coordinates lie. The functions themselves are in
+:mod:`bayes_alliance.inference.entries`.
 
 Invariant: between two draws no chain enters the interpreter. Called through Python, two chains
 side by side cost 460 microseconds a gradient of 185, most of it spent waiting for each other.
@@ -13,18 +14,22 @@ import numba
 import numpy as np
 from nutpie.compile_pymc import address_as_void_pointer
 
-__all__ = ["density_entry", "expand_entry", "memory_table", "pull", "push"]
+__all__ = ["DENSITY", "EXPAND", "FINE", "NOT_FINITE", "RAISED", "TABLE", "as_data", "as_map",
+           "memory_table", "pull", "push"]
 
 _DOUBLES = numba.types.CPointer(numba.types.double)
-_DENSITY: Final = numba.types.int64(numba.types.uint64, _DOUBLES, _DOUBLES, _DOUBLES,
-                                    numba.types.voidptr)
-_EXPAND: Final = numba.types.int64(numba.types.uint64, numba.types.uint64, _DOUBLES, _DOUBLES,
+# The functions' types.
+DENSITY: Final = numba.types.int64(numba.types.uint64, _DOUBLES, _DOUBLES, _DOUBLES,
                                    numba.types.voidptr)
-# What the functions answer nutpie with.
-_FINE, _RAISED, _NOT_FINITE = 0, 1, 3
+EXPAND: Final = numba.types.int64(numba.types.uint64, numba.types.uint64, _DOUBLES, _DOUBLES,
+                                  numba.types.voidptr)
+# What they answer nutpie with.
+FINE: Final = 0
+RAISED: Final = 1
+NOT_FINITE: Final = 3
 # Address and size of reals and integers; size of the map; addresses of its positions, centre, row
 # starts and columns; how many values its matrix has, and their address.
-_TABLE: Final = 11
+TABLE: Final = 11
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -68,7 +73,8 @@ def pull(gradient: np.ndarray, moved: np.ndarray, starts: np.ndarray, columns: n
 
 
 @numba.njit(error_model="numpy")
-def _map(memory: np.ndarray) -> Any:  # pragma: no cover - compiled
+def as_map(memory: np.ndarray) -> Any:  # pragma: no cover - compiled
+    """Return the arrays of the map to which a table points."""
     count, filled = memory[4], memory[9]
     return (numba.carray(address_as_void_pointer(memory[5]), (count,), np.int64),
             numba.carray(address_as_void_pointer(memory[6]), (count,), np.float64),
@@ -78,7 +84,8 @@ def _map(memory: np.ndarray) -> Any:  # pragma: no cover - compiled
 
 
 @numba.njit(error_model="numpy")
-def _data(memory: np.ndarray) -> Any:  # pragma: no cover - compiled
+def as_data(memory: np.ndarray) -> Any:  # pragma: no cover - compiled
+    """Return the packed data to which a table points."""
     return (numba.carray(address_as_void_pointer(memory[0]), (memory[1],), np.float64),
             numba.carray(address_as_void_pointer(memory[2]), (memory[3],), np.int32))
 
@@ -120,52 +127,3 @@ def memory_table(reals: np.ndarray, integers: np.ndarray, moved: np.ndarray, cen
                      moved.size, moved.ctypes.data, centre.ctypes.data, starts.ctypes.data,
                      columns.ctypes.data, columns.size, values.ctypes.data],
                     dtype=np.int64)
-
-
-def density_entry(function: Any) -> Any:
-    """Return the C function of a compiled density of (position, reals, integers)."""
-
-    def entry(size, position_, gradient_, value_, memory_):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-        memory = numba.carray(memory_, (_TABLE,), np.int64)
-        position = numba.carray(position_, (size,))
-        gradient = numba.carray(gradient_, (size,))
-        result = numba.carray(value_, (1,))
-        reals, integers = _data(memory)
-        moved, centre, starts, columns, values = _map(memory)
-        try:
-            value, found = function(push(position, moved, centre, starts, columns, values),
-                                    reals, integers)
-            pull(found, moved, starts, columns, values)
-        except Exception:
-            return _RAISED
-        total = 0.0
-        for i in range(gradient.size):
-            gradient[i] = found[i]
-            total += found[i]
-        result[0] = value.item()
-        if not np.isfinite(total + result[0]):
-            return _NOT_FINITE
-        return _FINE
-
-    return numba.cfunc(_DENSITY, error_model="numpy")(entry)
-
-
-def expand_entry(function: Any) -> Any:
-    """Return the C function of a compiled map to the reported variables, all in one vector."""
-
-    def entry(size, count, position_, result_, memory_):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-        memory = numba.carray(memory_, (_TABLE,), np.int64)
-        position = numba.carray(position_, (size,))
-        result = numba.carray(result_, (count,))
-        reals, integers = _data(memory)
-        moved, centre, starts, columns, values = _map(memory)
-        try:
-            (found,) = function(push(position, moved, centre, starts, columns, values), reals,
-                                integers)
-            for i in range(result.size):
-                result[i] = found[i]
-        except Exception:
-            return _RAISED
-        return _FINE
-
-    return numba.cfunc(_EXPAND, error_model="numpy")(entry)

@@ -12,16 +12,13 @@ import numba
 import numpy as np
 
 from bayes_alliance.inference.compiled import Compiled
+from bayes_alliance.inference.kept import entries
 from bayes_alliance.inference.laplace import approximate
-from bayes_alliance.inference.native import density_entry, expand_entry
 from bayes_alliance.inference.sampling import draw
 from benchmarks.peers.common import PeerRun
 from benchmarks.peers.ours import Ours, gradient_seconds
 
 __all__ = ["Limit"]
-
-# A number that no density is; asking for it keeps a compiler from leaving the density out.
-_NEVER = 1.0e306
 
 
 class Limit:
@@ -62,31 +59,32 @@ class Limit:
 
 def standard_normals(ours: Compiled) -> Compiled:
     """Return standard normals that cost what a compiled model costs."""
-    real, real_report = ours._density, ours._expand
+    real, real_report = ours.density_entry.ctypes, ours.expand_entry.ctypes
+    table, held = ours.unmoved()
+    size, count = ours.size, sum(int(np.prod(shape)) for shape in ours.variables.values())
     # At a fixed point, so that no draw meets a slow or an undefined corner of the real density.
     fixed = ours.start.copy()
 
     @numba.njit(nogil=True)
     def density(position: np.ndarray, reals: np.ndarray, integers: np.ndarray) -> Any:
-        value, gradient = real(fixed, reals, integers)
-        result, total = np.empty_like(value), 0.0
-        kept = value.item() != _NEVER
+        gradient, value, result, total = np.empty(size), np.empty(1), np.empty(1), 0.0
+        real(size, fixed.ctypes, gradient.ctypes, value.ctypes, table.ctypes)
         for i in range(position.size):
             total += position[i] * position[i]
-            if kept:
-                gradient[i] = -position[i]
-        result[()] = -0.5 * total
+            gradient[i] = -position[i]
+        result[0] = -0.5 * total
         return result, gradient
 
     @numba.njit(nogil=True)
     def report(position: np.ndarray, reals: np.ndarray, integers: np.ndarray) -> Any:
-        (found,) = real_report(fixed, reals, integers)
-        result = position.copy()
-        if found[0] == _NEVER:
-            result[0] = 0.0
-        return (result,)
+        found = np.empty(count)
+        real_report(size, count, fixed.ctypes, found.ctypes, table.ctypes)
+        return (position.copy(),)
 
+    made = entries(density, report)
+    for entry in made:
+        # Machine code reads these by address.
+        entry.held = (ours, table, held)
     return replace(ours, variables={"coordinate": (ours.size,)},
                    dims={"coordinate": ("position",)}, coords={"position": ours.labels},
-                   density_entry=density_entry(density), expand_entry=expand_entry(report),
-                   _density=density, _expand=report)
+                   density_entry=made[0], expand_entry=made[1])

@@ -9,8 +9,9 @@ import pytest
 
 from bayes_alliance import constants as c
 from bayes_alliance.inference.compiled import compiled_model
+from bayes_alliance.inference.kept import entries as made_entries
 from bayes_alliance.inference.laplace import Coordinates
-from bayes_alliance.inference.native import density_entry, expand_entry, memory_table
+from bayes_alliance.inference.native import memory_table
 from bayes_alliance.model import build_design
 
 FINE, RAISED, NOT_FINITE = 0, 1, 3
@@ -221,7 +222,7 @@ def toy_expanded(position, reals, integers):
 
 @pytest.fixture(scope="module")
 def entries():
-    return density_entry(toy), expand_entry(toy_expanded)
+    return made_entries(toy, toy_expanded)
 
 
 def toy_memory(reals, integer=0):
