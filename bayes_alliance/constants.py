@@ -172,3 +172,7 @@ COMPONENTS: Final = (
     COMPONENT_INITIAL,
     COMPONENT_INNOVATIONS,
 )
+
+# What compiled code calls the families of indicators.
+FAMILY_CODES: Final = {"normal": 0, "student_t": 1, "beta_binomial": 2, "binomial": 3,
+                       "negative_binomial": 4}

@@ -16,7 +16,6 @@ from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.dyads.tables import DyadPanel
-from bayes_alliance.model.kernels import FAMILY_CODES
 
 __all__ = ["DyadDesign", "OwnError", "build_dyad_design", "stage_mask"]
 
@@ -132,7 +131,7 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
         "y": rows["y"].to_numpy(dtype=float),
         "n": np.where(family == "bernoulli", 1.0, rows["n"].to_numpy(dtype=float)),
         "weight": np.ones(len(rows)),
-        "family_code": np.array([FAMILY_CODES[n.FAMILIES[one][0]] for one in family]),
+        "family_code": np.array([c.FAMILY_CODES[n.FAMILIES[one][0]] for one in family]),
         "oriented": about["orientation"].to_numpy(dtype=float),
         "row_indicator": row_indicator,
         "row_series": series, "parent": parent, **_of_members(latent, panel, len(parent)),

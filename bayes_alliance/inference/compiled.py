@@ -26,7 +26,7 @@ from bayes_alliance.inference.kept import (
     sole,
 )
 from bayes_alliance.inference.native import RAISED, memory_table
-from bayes_alliance.model import Design, build_model
+from bayes_alliance.model import Design
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
@@ -163,10 +163,14 @@ def compiled_model(spec: ModelSpec, panel: Panel, design: Design,
     announce : callable, optional
         Called with one line when something has to be compiled.
     """
+    def build() -> Any:
+        from bayes_alliance.model import build_model
+
+        return build_model(spec, panel, design)
+
     key = design.structure
     if key not in _compiled:
-        _compiled[key] = obtain(("monthly", key), lambda: build_model(spec, panel, design),
-                                "the model", announce)
+        _compiled[key] = obtain(("monthly", key), build, "the model", announce)
         while len(_compiled) > _KEPT:
             _compiled.popitem(last=False)
     _compiled.move_to_end(key)
@@ -274,7 +278,10 @@ def _compiled_as_set(model: Any, folder: Path | None) -> Compiled:
     layout = Layout(
         size=len(labels), start=np.concatenate([np.ravel(point[value.name]) for value in values]),
         labels=labels, monthly=monthly, variables=shape_of, dims=dims, coords=coords, data=data)
-    made = entries(density, expand, folder)
+    try:
+        made = entries(density, expand, folder)
+    except OSError:  # a full disk, for example
+        made, folder = entries(density, expand), None
     if folder is not None:
         keep(folder, layout)
     return Compiled(**_fields(layout), density_entry=made[0], expand_entry=made[1])

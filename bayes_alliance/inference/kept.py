@@ -1,7 +1,8 @@
 """Machine code kept on disk, a folder for each structure of a model.
 
 A later process that meets the structure again loads the code and builds no graph. What is kept
-lies in PyTensor's folder for compiled code (``PYTENSOR_FLAGS=base_compiledir=...``).
+lies in the folder that the environment variable ``BAYES_ALLIANCE_CACHE`` names, else in
+``bayes_alliance`` below the user's folder for caches.
 
 Invariant: what is found under a name was compiled from the same structure by the same source,
 versions and compiler settings for the same processor. Whatever cannot be read is as good as not
@@ -86,10 +87,11 @@ def folder_of(structure: object) -> Path:
     structure : object
         Its ``repr`` tells it from every other.
     """
-    import pytensor
-
+    home = (os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+            or os.path.expanduser("~/.cache"))
+    named = os.environ.get("BAYES_ALLIANCE_CACHE") or os.path.join(home, "bayes_alliance")
     digest = hashlib.sha256(f"{_surroundings()}{structure!r}".encode()).hexdigest()
-    return Path(pytensor.config.base_compiledir) / "bayes_alliance" / digest[:32]
+    return Path(named) / "compiled" / digest[:32]
 
 
 @cache
@@ -133,12 +135,12 @@ def entries(density: Any, expand: Any, folder: Path | None = None) -> tuple[Any,
             # Numba holds what it keeps against the file's time, which is to be the same whoever
             # wrote it.
             os.utime(source, (0, 0))
-    name = f"{__package__}._entries_{next(_modules)}"
+    # Numba keeps the module's name with the code and looks the module up by it.
+    name = f"{__package__}._entries_{next(_modules) if folder is None else folder.name}"
     spec = importlib.util.spec_from_file_location(name, source)
     if spec is None or spec.loader is None:  # pragma: no cover - a .py file has both
         raise ImportError(name)
     module = importlib.util.module_from_spec(spec)
-    # Numba looks a module up by its name.
     sys.modules[name] = module
     spec.loader.exec_module(module)
     vars(module).update(density_function=density, expand_function=expand)

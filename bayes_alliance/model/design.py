@@ -12,7 +12,6 @@ import pandas as pd
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import SpecError
-from bayes_alliance.model.kernels import FAMILY_CODES
 from bayes_alliance.model.layout import (
     WITHOUT_NOISE,
     centring,
@@ -232,7 +231,7 @@ def build_design(spec: ModelSpec, panel: Panel, hypothesis: str = "H12") -> Desi
         "first": start,
         "stop": stop,
         "middle_month": middle_month(rows),
-        "family_code": rows["family"].map(FAMILY_CODES).to_numpy(dtype=np.int64),
+        "family_code": rows["family"].map(c.FAMILY_CODES).to_numpy(dtype=np.int64),
         "oriented": orientation[row_indicator],
         "row_indicator": row_indicator,
         **cells,

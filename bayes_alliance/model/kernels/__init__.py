@@ -4,11 +4,10 @@ from bayes_alliance.model.kernels.autoregression import autoregression
 from bayes_alliance.model.kernels.conditional import conditional_series, whitened_series
 from bayes_alliance.model.kernels.information import row_information
 from bayes_alliance.model.kernels.prior import series_density
-from bayes_alliance.model.kernels.rows import FAMILY_CODES, row_density, row_predictor
+from bayes_alliance.model.kernels.rows import row_density, row_predictor
 from bayes_alliance.model.kernels.terms import row_terms
 
 __all__ = [
-    "FAMILY_CODES",
     "autoregression",
     "conditional_series",
     "row_density",

@@ -19,10 +19,8 @@ import pytensor.tensor as pt
 
 from bayes_alliance.model.kernels.op import Kernel
 
-__all__ = ["FAMILY_CODES", "row_density", "row_predictor"]
+__all__ = ["row_density", "row_predictor"]
 
-FAMILY_CODES: Final = {"normal": 0, "student_t": 1, "beta_binomial": 2, "binomial": 3,
-                       "negative_binomial": 4}
 _HALF_LOG_2PI: Final = 0.5 * np.log(2 * np.pi)
 
 
@@ -225,7 +223,7 @@ def row_density(mu: Any, noise: Any, decay: Any, y: Any, n: Any, ways: Any, prev
     y, n, ways : tensor of float, shape (row,)
         Observation, sample size, and the constant of the counting families.
     previous, family : tensor of int, shape (row,)
-        The row before, and the code in :data:`FAMILY_CODES`.
+        The row before, and the code in :data:`bayes_alliance.constants.FAMILY_CODES`.
     df : tensor of float, shape ()
         Degrees of freedom of the Student-t family.
 

@@ -3,7 +3,8 @@ import pytest
 from pytensor.gradient import verify_grad
 from scipy import special, stats
 
-from bayes_alliance.model.kernels import FAMILY_CODES, row_density, row_predictor
+from bayes_alliance.constants import FAMILY_CODES
+from bayes_alliance.model.kernels import row_density, row_predictor
 from bayes_alliance.model.kernels.rows import _beta_binomial, _log_gamma, _negative_binomial
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.spec import FAMILIES
