@@ -5,9 +5,11 @@ what is fitted, in the package's own model, and in one place. Priors are such th
 no small one: states move fast against the noise, so that a month or a mean mistaken shows.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
@@ -132,7 +134,7 @@ FAULTS: dict[str, Fault] = {
 
 @contextmanager
 def _planted(fault: Fault) -> Iterator[Callable[..., Fit]]:
-    """Give a fit with the fault; forget what was compiled without or with it."""
+    """Give a fit with the fault; what is compiled with it is neither looked for nor kept."""
     def fitted(spec: ModelSpec, panel: Panel, *, design: Design, **settings: Any) -> Fit:
         return fit_panel(spec, panel, design=fault.design(design), **settings)
 
@@ -141,7 +143,8 @@ def _planted(fault: Fault) -> Iterator[Callable[..., Fit]]:
         return
     clear_compiled()
     try:
-        with fault.model():
+        with (TemporaryDirectory() as folder, fault.model(),
+              mock.patch.dict(os.environ, {"BAYES_ALLIANCE_CACHE": folder})):
             yield fitted
     finally:
         clear_compiled()
