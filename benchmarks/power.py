@@ -9,7 +9,8 @@ period, sample size and gaps. Each such panel is judged like the observed one, b
 the robustness grid's, with fits of half the length.
 
 ``power.csv`` has a row for each panel, episode and hypothesis, ``power.json`` the shares with exact
-binomial intervals. An interrupted run goes on with the panels that are missing.
+binomial intervals. An interrupted run goes on with the panels that are missing, also on another
+machine: what ``power.csv`` has is not run again while the hashes beside it hold.
 """
 
 import argparse
@@ -122,6 +123,22 @@ def shares(table: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def judged(folder: Path, stamp: dict[str, Any]) -> pd.DataFrame:
+    """Return the rows of a table made from the same code, model file and data; else none."""
+    summary, table = folder / "power.json", folder / "power.csv"
+    if not (summary.is_file() and table.is_file()):
+        return pd.DataFrame(columns=["path", "size", "number"])
+    made_from = json.loads(summary.read_text(encoding="utf-8"))
+    if any(made_from.get(name) != value for name, value in stamp.items()):
+        return pd.DataFrame(columns=["path", "size", "number"])
+    return pd.read_csv(table)
+
+
+def name_of(path: str, size: float, number: int) -> str:
+    """Return the name of a panel."""
+    return f"{path}-{size:g}-{number:03d}"
+
+
 def main() -> None:
     """Run the panels that are missing, and write the summary of those that are there."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -134,22 +151,29 @@ def main() -> None:
     spec, panel = load_model(MODEL)
     stamp = {"code_hash": code_hash(*CODE), "spec_hash": posterior_hash(spec),
              "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS}
-    drawn = truths(spec, panel, options.runs, PANELS)
+    before = judged(options.out, stamp)
+    there = {name_of(*key) for key in before[["path", "size", "number"]].itertuples(index=False)}
     # Number by number, so that every cell has as many panels wherever the run is stopped.
-    items = {f"{path}-{size:g}-{number:03d}": Panel(path, size, number, drawn[number])
-             for number in range(options.panels) for path, size in cells()}
+    wanted = {name_of(path, size, number): (path, size, number)
+              for number in range(options.panels) for path, size in cells()}
+    missing = {name: key for name, key in wanted.items() if name not in there}
+    drawn = truths(spec, panel, options.runs, PANELS) if missing else []
+    items = {name: Panel(*key, drawn[key[2]]) for name, key in missing.items()}
 
     def tell(tally: Tally) -> None:
         print(f"panels: {tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
 
     done = many(judge_panel, items, folder=options.runs, stamp=stamp, workers=options.workers,
                 cluster=options.cluster, report=tell)
-    table = pd.DataFrame([row for result in done.values() for row in dict(result)["rows"]])
+    table = pd.concat([before, pd.DataFrame(
+        [row for result in done.values() for row in dict(result)["rows"]])], ignore_index=True)
+    table = table.sort_values(["number", "path", "size"], kind="stable", ignore_index=True)
     text = table.to_csv(index=False, float_format="%.5g", lineterminator="\n")
     options.out.mkdir(parents=True, exist_ok=True)
     write_text(options.out / "power.csv", text)
     summary = {"model": MODEL, **stamp, "versions": package_versions(),
-               "panels_a_cell": options.panels, "wanted": PANELS,
+               "panels_a_cell": int(table.groupby(["path", "size"])["number"].nunique().min()),
+               "wanted": PANELS,
                "not_converged": int((~table["converged"].astype(bool)).sum() // 4),
                "cells": shares(table)}
     write_text(options.out / "power.json", json.dumps(summary, indent=1) + "\n")

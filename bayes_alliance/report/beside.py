@@ -15,6 +15,7 @@ from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.forecast.skill import DEFAULT, default_weights
 from bayes_alliance.forecast.summary import Backtest
 from bayes_alliance.hypotheses import Robustness, Stones
+from bayes_alliance.hypotheses.specifications import specifications
 from bayes_alliance.hypotheses.stepping import stones
 from bayes_alliance.report.inputs import BacktestTables
 from bayes_alliance.report.machine import write_text
@@ -63,12 +64,18 @@ def write_grid(found: Robustness, spec: ModelSpec, panel: Panel, out: str | Path
 def read_grid(folder: str | Path, spec: ModelSpec, panel: Panel) -> pd.DataFrame | None:
     """Return a grid's table if there is one of this model file and these data, else None.
 
+    A table that lacks a specification, a variant added since for example, counts as none.
+
     Raises
     ------
     SchemaError
         If the file lacks a column.
     """
-    return _read(Path(folder) / GRID_FILE, _GRID, posterior_hash(spec), panel)
+    table = _read(Path(folder) / GRID_FILE, _GRID, posterior_hash(spec), panel)
+    if table is None:
+        return None
+    wanted = {one.name for one in specifications(spec, panel)}
+    return table if wanted <= set(table["specification"]) else None
 
 
 def write_stones(found: Mapping[tuple[str, str], Stones], spec: ModelSpec, panel: Panel,

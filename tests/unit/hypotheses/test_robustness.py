@@ -179,7 +179,8 @@ def test_the_share_decides_where_all_else_holds(spec):
 
 
 def test_a_grid_of_other_data_or_another_model_is_not_taken_up(spec, panel, tmp_path):
-    found = made_up({COMMITTED: "inconclusive", "a": "inconclusive"})
+    names = [one.name for one in specifications(spec, panel)]
+    found = made_up(dict.fromkeys(names, "inconclusive"))
     assert read_grid(tmp_path, spec, panel) is None
     path = write_grid(found, spec, panel, tmp_path)
     kept = read_grid(tmp_path, spec, panel)
@@ -187,6 +188,9 @@ def test_a_grid_of_other_data_or_another_model_is_not_taken_up(spec, panel, tmp_
     assert agreeing(kept) == found.shares
     other = spec.model_copy(update={"sampler": spec.sampler.model_copy(update={"draws": 901})})
     assert read_grid(tmp_path, other, panel) is None
+    # A specification that the model file has gained since.
+    write_grid(made_up(dict.fromkeys(names[:-1], "inconclusive")), spec, panel, tmp_path)
+    assert read_grid(tmp_path, spec, panel) is None
     path.write_text("specification,group\nx,y\n")
     with pytest.raises(SchemaError, match="lacks episode"):
         read_grid(tmp_path, spec, panel)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bayes_alliance.exceptions import SchemaError
+from bayes_alliance.hypotheses.specifications import specifications
 from bayes_alliance.hypotheses.stepping import stones
 from bayes_alliance.report.backtests import _coverage, backtest_section
 from bayes_alliance.report.beside import (
@@ -168,10 +169,11 @@ def test_a_backtest_is_read_as_it_was_written_and_only_with_its_own_model(inputs
 
 def test_a_grid_outlives_a_change_of_the_forecast_only(inputs, tmp_path):
     class Grid:
-        table = pd.DataFrame({"specification": ["as committed"], "group": ["committed"],
-                              "episode": ["friction"], "hypothesis": ["H1"],
-                              "verdict": ["inconclusive"], "log_bayes_factor": [0.1],
-                              "log_bayes_factor_se": [0.02], "converged": [True]})
+        table = pd.DataFrame([
+            {"specification": one.name, "group": one.group, "episode": "friction",
+             "hypothesis": "H1", "verdict": "inconclusive", "log_bayes_factor": 0.1,
+             "log_bayes_factor_se": 0.02, "converged": True}
+            for one in specifications(inputs.spec, inputs.panel)])
 
     write_grid(Grid, inputs.spec, inputs.panel, tmp_path)
     forecast = inputs.spec.forecast.model_copy(update={"rate_months": 7})
