@@ -5,7 +5,7 @@ of their criteria but the grid's own; one whose fits do not converge is counted 
 dropped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
+from bayes_alliance.exceptions import DataError, Fault
 from bayes_alliance.hypotheses.episodes import compare_episodes
 from bayes_alliance.hypotheses.evidence import labelled, leave_episode_out
 from bayes_alliance.hypotheses.specifications import COMMITTED, Specification, specifications
@@ -131,8 +132,7 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
     spec, panel = load_model(model)
     grid = specifications(spec, panel)
     items = {f"{k:03d}": Member(str(model), one.name, seed) for k, one in enumerate(grid)}
-    varied = {one.name: _panel_of(model, one, panel).data_hash
-              for one in grid if one.variant is not None}
+    varied = _variants(model, grid, panel)
     # A stamp without variants is that of a model file that has none.
     done = study(member, items, spec, panel, folder=folder, workers=workers, cluster=cluster,
                  report=report, seed=seed, **({"variants": varied} if varied else {}))
@@ -150,7 +150,24 @@ def member(key: str, item: Member) -> dict[str, Any]:
         ``rows``: the rows of :class:`Robustness`'s table.
     """
     spec, panel = load_model(item.model)
-    return run_member(spec, _panel_of(item.model, _named(item.name, spec, panel), panel), item)
+    chosen = _named(item.name, spec, panel)
+    return _run(spec, chosen, _panel_of(item.model, chosen, panel), item)
+
+
+def _variants(model: str | Path, grid: Sequence[Specification], panel: Panel) -> dict[str, str]:
+    """Return the hash of each variant's panel, or raise all that is wrong with any."""
+    found: dict[str, str] = {}
+    faults: list[Fault] = []
+    for one in grid:
+        if one.variant is None:
+            continue
+        try:
+            found[one.name] = _panel_of(model, one, panel).data_hash
+        except DataError as error:
+            faults += error.faults
+    if faults:
+        raise DataError(faults)
+    return found
 
 
 def _panel_of(model: str | Path, chosen: Specification, panel: Panel) -> Panel:
@@ -176,7 +193,10 @@ def run_member(spec: ModelSpec, panel: Panel, item: Member) -> dict[str, Any]:
     ValueError
         If the grid has no such specification.
     """
-    chosen = _named(item.name, spec, panel)
+    return _run(spec, _named(item.name, spec, panel), panel, item)
+
+
+def _run(spec: ModelSpec, chosen: Specification, panel: Panel, item: Member) -> dict[str, Any]:
     full, reference = (_fit(chosen, panel, item, hypothesis) for hypothesis in ("H12", "HX"))
     without = {name: _fit(chosen, panel, item, "H12", name) for name in spec.episodes}
     converged = all(fit.diagnostics.passed for fit in (full, reference, *without.values()))

@@ -47,7 +47,6 @@ __all__ = [
     "RivalSpec",
     "SamplerSpec",
     "ScenarioSpec",
-    "VariantSpec",
     "VerdictSpec",
 ]
 

@@ -51,6 +51,12 @@ def _word(name: str, *words: str) -> Column:
     return Column(name, "word", words)
 
 
+def _spans(name: str) -> tuple[Column, ...]:
+    """Return the columns of a table of named values that hold from one day to another."""
+    return (Column(name), Column("start", "date"), Column("end", "date"),
+            Column("value", "number"), Column("source"), _optional("note"))
+
+
 TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "observations.csv": (
         Column("indicator"), Column("start", "date"), Column("end", "date"),
@@ -71,10 +77,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         Column("wording"), _word("licence", "open", "cite", "press", "non-commercial"),
         Column("source"), _optional("note"),
     ),
-    "covariates.csv": (
-        Column("covariate"), Column("start", "date"), Column("end", "date"),
-        Column("value", "number"), Column("source"), _optional("note"),
-    ),
+    "covariates.csv": _spans("covariate"),
     "events.csv": (
         Column("date", "date"), _word("precision", "day", "month"), Column("kind"),
         Column("actor"), Column("target"), _word("sign", "-1", "0", "1"),
@@ -96,9 +99,4 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
 }
 # Read where it is there. Only variants of a model use controls, so that its bytes are no part of a
 # dataset's hash.
-OPTIONAL: Final[dict[str, tuple[Column, ...]]] = {
-    CONTROLS: (
-        Column("control"), Column("start", "date"), Column("end", "date"),
-        Column("value", "number"), Column("source"), _optional("note"),
-    ),
-}
+OPTIONAL: Final[dict[str, tuple[Column, ...]]] = {CONTROLS: _spans("control")}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_alliance.exceptions import DataError, Fault, did_you_mean
-from bayes_alliance.spec import ModelSpec
+from bayes_alliance.spec import TRANSFORMS, ModelSpec
 from bayes_alliance.spec.variants import ControlSpec, VariantSpec
 from bayes_alliance.tables.panel import Panel, build_panel
 from bayes_alliance.tables.read import Dataset
@@ -69,6 +69,7 @@ def _control(table: pd.DataFrame, name: str, about: ControlSpec, time: pd.Period
              faults: list[Fault]) -> np.ndarray:
     """Return a control's finished values, shape (time,); add what is wrong to the faults."""
     known = list(dict.fromkeys(table["control"]))
+    transform = TRANSFORMS[about.transform]
     values = pd.Series(np.nan, index=time)
     for row in table[table["control"] == name].itertuples():
         values[pd.period_range(row.start, row.end, freq="M").intersection(time)] = row.value
@@ -80,10 +81,10 @@ def _control(table: pd.DataFrame, name: str, about: ControlSpec, time: pd.Period
     elif len(empty):
         faults.append(Fault(CONTROLS, name, f"has no value in {len(empty)} months of the model "
                             f"({empty[0]}..{empty[-1]})", "a value for every month"))
-    elif about.transform == "log" and not (values > 0).all():
+    elif transform.strict and not (values > transform.lower).all():
         faults.append(Fault(CONTROLS, name, f"is {values.min():g} in {values.idxmin()}, of which "
-                            "there is no logarithm", "above 0, or the transform identity"))
-    if faults:
-        return values.to_numpy()
-    finished = np.log(values) if about.transform == "log" else values
-    return ((finished - about.shift) / about.scale).to_numpy(dtype=float)
+                            f"there is no {transform.name}",
+                            f"above {transform.lower:g}, or the transform identity"))
+    else:
+        return transform.apply(values.to_numpy(), about.shift, about.scale)
+    return values.to_numpy()

@@ -126,8 +126,8 @@ masks = { jnto_travel_rok = [["2020-02", "2022-10"]] }
 
 def test_a_variant_is_run_on_its_own_panel(varied, panel, monkeypatch):
     seen = {}
-    monkeypatch.setattr(MODULE, "run_member",
-                        lambda spec, panel, item: seen.update({item.name: panel}))
+    monkeypatch.setattr(MODULE, "_run",
+                        lambda spec, chosen, panel, item: seen.update({chosen.name: panel}))
     for name in (COMMITTED, "travel from November 2022"):
         member("000", Member(str(varied), name))
     assert len(seen[COMMITTED].rows) == len(panel.rows)
@@ -135,11 +135,13 @@ def test_a_variant_is_run_on_its_own_panel(varied, panel, monkeypatch):
 
 
 def test_a_variant_that_cannot_be_is_refused_before_anything_is_run(varied, monkeypatch):
-    varied.write_text(varied.read_text().replace("masks = {", "controls = { a = {} }\nmasks = {"))
+    varied.write_text(varied.read_text().replace("masks = {", "controls = { a = {} }\nmasks = {")
+                      + '\n[variants.other]\ntitle = "other"\ncontrols = { b = {} }\n')
     monkeypatch.setattr(MODULE, "study",
                         lambda *rest, **options: pytest.fail("something was run"))
-    with pytest.raises(DataError, match="the model names 'a'"):
+    with pytest.raises(DataError, match="2 faults") as caught:
         robustness(varied)
+    assert [fault.problem.split("'")[1] for fault in caught.value.faults] == ["a", "b"]
 
 
 def made_up(verdicts):

@@ -59,7 +59,7 @@ def test_a_variants_hash_changes_with_its_controls(dataset, spec):
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"without": "2010-05"}, r"no value in 1 months of the model \(2010-05..2010-05\)"),
-    ({"value": "-1"}, "no logarithm"),
+    ({"value": "-1"}, "there is no log"),
 ])
 def test_a_control_that_does_not_fit_is_refused(dataset, spec, change, message):
     tables = with_controls(dataset, **change)
