@@ -14,12 +14,17 @@ events::
 """
 
 import os
+import tempfile
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Compilation goes through Numba; without this PyTensor looks for a C compiler and warns where
-# there is none.
-os.environ.setdefault("PYTENSOR_FLAGS", "cxx=,numba__fastmath=False")
+# there is none. The source that it makes goes into one folder, a file for each function: PyTensor
+# would leave a hundred files in the temporary folder each time, for good.
+_sources = os.path.join(tempfile.gettempdir(), "bayes_alliance-" + str(
+    os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")))
+os.environ.setdefault("PYTENSOR_FLAGS", "cxx=,numba__fastmath=False" + (
+    "" if set(_sources) & set(",=") else f",generated_src_dir={_sources}"))
 
 if TYPE_CHECKING:
     from bayes_alliance.api import (

@@ -56,6 +56,21 @@ def filled(tmp_path_factory):
     return folder, found
 
 
+def test_a_compilation_leaves_one_folder_behind(tmp_path):
+    """PyTensor's own files would otherwise stay in the temporary folder, a hundred each time."""
+    code = ("from tests.unit.inference.test_kept import toy_model, obtain;"
+            "obtain(('toy', 9), toy_model, 'a toy')")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTENSOR_FLAGS"}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300, env=environment | {
+        "BAYES_ALLIANCE_CACHE": str(tmp_path / "cache"), "TMPDIR": str(temporary),
+        "PYTHONPATH": os.pathsep.join(sys.path)})
+    (left,) = temporary.iterdir()
+    assert left.name.startswith("bayes_alliance-")
+    assert all(path.suffix == ".py" for path in left.iterdir())
+
+
 @pytest.fixture
 def copied(filled, tmp_path, monkeypatch):
     """The folder of the first structure in a cache of the test's own."""
