@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bayes_alliance.forecast.skill import spans
 from bayes_alliance.plotting.style import (
     BLACK,
     BLUE,
@@ -35,11 +36,7 @@ _TENTHS: Final = 10
 def _horizons(table: pd.DataFrame) -> tuple[list[int], list[str]]:
     """Return horizons and their names, each from the one before."""
     found = sorted(int(one) for one in table["horizon"].unique())
-    names, before = [], 0
-    for one in found:
-        names.append(str(one) if one == before + 1 else f"{before + 1}-{one}")
-        before = one
-    return found, names
+    return found, list(spans(found).values())
 
 
 def plot_skill(table: pd.DataFrame, methods: list[str] | None = None, *,

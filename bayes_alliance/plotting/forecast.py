@@ -57,10 +57,8 @@ def plot_fan(table: pd.DataFrame, target: str = c.COHESION, *, past: pd.DataFram
     _require(table, [target])
     height = 3.2
     figure, axes = new_figure(1, height, width=width)
-    _fan(axes[0], table, past, after, target, "", 10)
-    axes[0].set_ylabel(broken(target, height, 1, 10))
-    if title:
-        axes[0].set_title(broken(title, width, 1, 10), fontsize=10, loc="left")
+    _fan(axes[0], table, past, after, target, size=9.5, label=broken(target, height, 1, 9.5),
+         title=broken(title, width, 1, 10))
     years(axes[0], 5 if is_narrow(width) else 10)
     return figure
 
@@ -104,7 +102,7 @@ def plot_fans(table: pd.DataFrame, past: pd.DataFrame, targets: Sequence[str], *
         unit = (units or {}).get(target, "")
         name = (names or {}).get(target, target)
         title = broken(f"{name} ({unit})" if unit else name, width, columns, 9.5)
-        _fan(panel, table, past, None, target, title, 9)
+        _fan(panel, table, past, None, target, size=9, title=title)
         panel.set_xlim(*_limits(table, past, targets))
         years(panel, 6)
     return figure
@@ -174,7 +172,8 @@ def _require(table: pd.DataFrame, targets: Sequence[str]) -> None:
 
 
 def _fan(axes: Axes, table: pd.DataFrame, past: pd.DataFrame | None,
-         after: pd.DataFrame | None, target: str, title: str, size: float) -> None:
+         after: pd.DataFrame | None, target: str, *, size: float, label: str = "",
+         title: str = "") -> None:
     if past is not None:
         before = past[past["target"] == target].sort_values("time", kind="stable")
         x = months(before["time"].tolist())
@@ -194,4 +193,4 @@ def _fan(axes: Axes, table: pd.DataFrame, past: pd.DataFrame | None,
                   markeredgewidth=0.7, label="what came", zorder=3)
         axes.legend(fontsize=size - 1, frameon=False, loc="best")
     axes.axvline(x[0] - 1 / 24, color=GREY, linewidth=0.8, linestyle=":")
-    tidy(axes, target if not title else "", title, size=size)
+    tidy(axes, label, title, size=size)

@@ -38,14 +38,16 @@ def backtest_section(inputs: ReportInputs) -> dict[str, Any]:
     horizons = sorted(int(one) for one in found.skill["horizon"].unique())
     best = [str(found.skill.loc[found.skill["horizon"] == h, "best_rule"].iloc[0])
             for h in horizons]
-    return {"sentence": told(found.skill), "by_indicator": _coverage(found.indicators),
-            "better": _better(found), "default": DEFAULT,
+    own = found.indicators[found.indicators["method"] == DEFAULT]
+    ratio = _ratio(found)
+    return {"sentence": told(found.skill), "by_indicator": _coverage(own),
+            "better": _better(ratio, own), "default": DEFAULT,
             "origins": int(found.skill["origins"].iloc[0]),
             "horizons": [name.replace("-", _DASH) for name in spans(horizons).values()],
             "skill": [_method(part, str(name), horizons)
                       for name, part in found.skill.groupby("method", sort=False)],
             "best": [_NAMES.get(name, readable(name)) for name in best],
-            "indicators": _by_indicator(found, inputs, horizons),
+            "indicators": _by_indicator(ratio, own, inputs, horizons),
             "weights": _weights(found.weights)}
 
 
@@ -66,11 +68,9 @@ def _ratio(found: BacktestTables) -> pd.DataFrame:
     return (crps[DEFAULT] / crps[_of_kind(found.skill, "rule")].min(axis=1)).unstack()
 
 
-def _by_indicator(found: BacktestTables, inputs: ReportInputs,
+def _by_indicator(ratio: pd.DataFrame, own: pd.DataFrame, inputs: ReportInputs,
                   horizons: list[int]) -> list[dict[str, Any]]:
     """Return the default's CRPS of each indicator as a share of the best rule's there."""
-    ratio = _ratio(found)
-    own = found.indicators[found.indicators["method"] == DEFAULT]
     rows = own.set_index(["indicator", "horizon"])["rows"]
     return [{"indicator": name, "latent": inputs.panel.indicators.at[name, "latent"],
              "cells": [f"{wording.number(ratio.at[name, h])} ({int(rows[name, h])})"
@@ -79,17 +79,15 @@ def _by_indicator(found: BacktestTables, inputs: ReportInputs,
             for name in inputs.panel.indicators.index if name in ratio.index]
 
 
-def _better(found: BacktestTables) -> dict[str, int]:
+def _better(ratio: pd.DataFrame, own: pd.DataFrame) -> dict[str, int]:
     """Return in how many cells the default beats every rule, of how many, and how many are thin."""
-    ratio = _ratio(found).to_numpy()
-    own = found.indicators[found.indicators["method"] == DEFAULT]
-    return {"cells": int(np.isfinite(ratio).sum()), "better": int((ratio < 1.0).sum()),
+    cells = ratio.to_numpy()
+    return {"cells": int(np.isfinite(cells).sum()), "better": int((cells < 1.0).sum()),
             "thin": int((own["rows"] < _FEW).sum())}
 
 
-def _coverage(table: pd.DataFrame) -> str:
+def _coverage(own: pd.DataFrame) -> str:
     """Say how many values lie inside the default's 90% intervals, indicator by indicator."""
-    own = table[table["method"] == DEFAULT]
     inside = (own["inside90"] * own["rows"]).groupby(own["indicator"]).sum()
     rows = own.groupby("indicator")["rows"].sum()
     share = (inside / rows)[rows >= _ENOUGH].sort_values(kind="stable")

@@ -131,9 +131,9 @@ def _favour(row: pd.Series, hypothesis: str) -> str:
     value, error = float(row["log_bayes_factor"]), float(row["log_bayes_factor_se"])
     better, worse = (hypothesis, "HX") if value >= 0 else ("HX", hypothesis)
     odds = np.exp(abs(value))
-    if odds >= _HARDLY:
-        return f"favour {better} over {worse} by {odds:.2f} to 1"
     unsure = ", within the Monte Carlo error" if abs(value) < 2.0 * error else ""
+    if odds >= _HARDLY:
+        return f"favour {better} over {worse} by {odds:.2f} to 1{unsure}"
     return f"hardly tell {hypothesis} from HX, {odds:.2f} to 1 for {better}{unsure}"
 
 
