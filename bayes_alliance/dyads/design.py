@@ -61,6 +61,11 @@ class DyadDesign:
     path_of, orientation : numpy.ndarray, shape (indicator,)
         Which path an indicator's latent is, 0 for cohesion; 1 or -1.
     own : tuple of OwnError
+    anchor : int
+        In the stage of cohesion the indicator of most rows among those with effects of years: it
+        tells most of what a year adds to all states. -1 if there is none.
+    anchor_years : numpy.ndarray of int
+        Its years, in the order of its cells.
     series : int
         Number of states without lasting errors.
     response : str
@@ -74,6 +79,8 @@ class DyadDesign:
     path_of: np.ndarray
     orientation: np.ndarray
     own: tuple[OwnError, ...]
+    anchor: int
+    anchor_years: np.ndarray
     series: int
     response: str
 
@@ -85,7 +92,8 @@ class DyadDesign:
         labels = tuple((name, tuple(values)) for name, values in self.coords.items())
         return (self.stage, labels, shapes, self.unit_indicator.tobytes(),
                 self.year_indicator.tobytes(),
-                self.path_of.tobytes(), self.orientation.tobytes(), own, self.series, self.response)
+                self.path_of.tobytes(), self.orientation.tobytes(), own, self.anchor, self.series,
+                self.response)
 
     def with_rows(self, used: np.ndarray) -> "DyadDesign":
         """Return the design in which only some rows count; ``used`` has shape (row,)."""
@@ -161,20 +169,32 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
               n.DIM_LASTING: [indicators.index[one.indicator] for one in own],
               n.DIM_NOISY: list(indicators.index[indicators["own_error"] != 1]),
               n.DIM_YEAR_CELL: years, n.DIM_ONCE: ["all"], "year": [str(y) for y in panel.years]}
+    anchor = _anchor(about, position) if stage == n.COHESION_STAGE else -1
     of = [np.array([position[label.split(":")[0]] for label in part], dtype=np.int64)
           for part in (units, years)]
+    anchored = of[1] == anchor
+    coords |= {dim: [label for label, one in zip(years, anchored, strict=True) if one == counts]
+               for dim, counts in ((n.DIM_ANCHOR_CELL, True), (n.DIM_OTHER_CELL, False))}
+    anchor_years = np.array([panel.years.index(int(label.rpartition(":")[2]))
+                             for label in coords[n.DIM_ANCHOR_CELL]], dtype=np.int64)
     count = 2 * len(panel.members) if stage == n.DRIVER_STAGE else len(panel.dyads)
     path_of = np.array([c.PATHS.index(latent) if latent in c.PATHS else 0
                         for latent in indicators["latent"]], dtype=np.int64)
     return DyadDesign(stage, coords, data, of[0], of[1], path_of,
-                      indicators["orientation"].to_numpy(dtype=float), own, count,
-                      spec.model.response).with_hypothesis(spec, hypothesis)
+                      indicators["orientation"].to_numpy(dtype=float), own, anchor,
+                      anchor_years, count, spec.model.response).with_hypothesis(spec, hypothesis)
 
 
 def stage_mask(latent: pd.Series, stage: str) -> np.ndarray:
     """Return which latents belong to a stage."""
     of_cohesion = (latent == c.COHESION).to_numpy()
     return np.asarray(of_cohesion if stage == n.COHESION_STAGE else ~of_cohesion)
+
+
+def _anchor(about: pd.DataFrame, position: dict[str, int]) -> int:
+    """Return the indicator of most rows among those with effects of years, -1 without one."""
+    counted = about.index[about["year_effect"] == 1].value_counts()
+    return -1 if counted.empty else position[str(counted.index[0])]
 
 
 def _index(labels: pd.Series, known: list[str]) -> np.ndarray:

@@ -11,6 +11,17 @@ the place of the indicator's noise, of which next to nothing is left), a deviati
 (none in the reference indicator of a latent, which places the units' levels) and an effect w of
 the year.
 
+What a year adds to all states, :math:`\nu_t \sim N(0, \sigma^2)`, shows in the indicator that has
+most rows, the anchor j, as no more than the sum
+:math:`T_t = o_j\lambda_j\nu_t + w_{j,t} \sim N(0, \lambda_j^2\sigma^2 + s_j^2)`. The sum is what is
+sampled, and then
+
+.. math::
+    \nu_t \mid T_t \sim N\Bigl(\frac{o_j\lambda_j\sigma^2}{\lambda_j^2\sigma^2 + s_j^2}\,T_t,\;
+    \frac{\sigma^2 s_j^2}{\lambda_j^2\sigma^2 + s_j^2}\Bigr):
+
+the same prior, in which neither sd is bound to seventy effects that its other half must follow.
+
 Invariant: all rows of a stage are one likelihood node.
 """
 
@@ -47,6 +58,8 @@ class Measurement:
     ----------
     information : tuple of three tensors of float, shape (series, year)
         What the rows say of the states; sets the coordinates of the sampler only.
+    common : tensor of float, shape (year,)
+        What a year adds to all states, where the hypothesis lets it; 0 in a stage without it.
     """
 
     data: dict[str, Any]
@@ -57,6 +70,7 @@ class Measurement:
     own_sd: Any
     own_half_life: list[Any]
     information: tuple[Any, Any, Any]
+    common: Any
 
     def series(self, name: str, half_life: Any, path: Any, rows: slice, dims: tuple[str, str],
                scale: Any = 1.0, information: tuple[Any, Any, Any] | None = None) -> Any:
@@ -112,7 +126,7 @@ class Measurement:
 
 
 def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign,
-                    level: Any, yearly: Any) -> Measurement:
+                    level: Any, yearly: Any, common_sd: Any = None) -> Measurement:
     """Add the parameters of the indicators to the current model.
 
     Parameters
@@ -127,6 +141,8 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     yearly : tensor of float, shape (year,)
         Mean over units of the same, less the level: what all units share in a year. The effect of
         the year on an indicator is sampled given it; enters coordinates only.
+    common_sd : tensor of float, shape (), optional
+        Sd of what a year adds to all states of the stage, where it adds something.
     """
     dims = c.DIM_INDICATOR
     loading = prior.log_normal_variable(c.VAR_LOADING, dims=dims, prior="loading")
@@ -150,7 +166,10 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     plain = row_terms(loading, at_mean, noise, pt.zeros_like(noise), pt.zeros((1 + sum(
         len(design.coords[dim]) for dim in (n.DIM_UNIT_CELL, n.DIM_YEAR_CELL)),)),
         pt.zeros((0,)), data)
-    cells = [pt.zeros((1,)), *_deviations(data, prior, design, plain, loading, own_sd, yearly)]
+    unit, value = _unit_deviations(data, prior, design, plain, loading, own_sd)
+    effect, common = _year_effects(data, prior, design, plain, loading, own_sd, value, yearly,
+                                   common_sd)
+    cells = [pt.zeros((1,)), unit, effect]
     terms = row_terms(loading, intercept, noise, pt.zeros_like(noise), pt.concatenate(cells),
                       pt.zeros((0,)), data)
     # To the state, a row's lasting error and its noise are one autoregressive error, whose shocks
@@ -162,7 +181,7 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
              len(design.coords[c.DIM_TIME]))
     found = _told(terms[0], variance, decay, terms[5], data, pt.zeros(shape),
                   design.stage == n.DRIVER_STAGE)
-    return Measurement(data, design, prior, terms, loading, own_sd, half_life, found)
+    return Measurement(data, design, prior, terms, loading, own_sd, half_life, found, common)
 
 
 def _lasting_sd(prior: PriorNumbers, half_life: Any) -> Any:
@@ -200,43 +219,83 @@ def _told(slope: Any, variance: Any, decay: Any, value: Any, data: dict[str, Any
     return found[0] + again[0], found[1], found[2] + again[2]
 
 
-def _deviations(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, plain: list[Any],
-                loading: Any, own_sd: Any, yearly: Any) -> list[Any]:
-    """Add units' deviations and years' effects, in coordinates by what the rows say of each.
+def _unit_deviations(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign,
+                     plain: list[Any], loading: Any, own_sd: Any) -> tuple[Any, Any]:
+    """Return units' deviations, and what is left of the rows' values without them.
 
-    To a unit's deviation its state's level and its lasting error are one error common to its
-    rows; to a year's effect, given the units' deviations and what all states share in the year,
-    the states of that year are errors of single rows.
+    To a unit's deviation its state's level and its lasting error are one error common to its rows.
     """
-    row = data["row_indicator"]
-    spread = {name: prior.log_normal_variable(f"{name}_sd", dims=c.DIM_INDICATOR)
-              for name in (n.VAR_UNIT_DEVIATION, n.VAR_YEAR_EFFECT)}
-    of = {n.VAR_UNIT_DEVIATION: design.unit_indicator, n.VAR_YEAR_EFFECT: design.year_indicator}
-    common = _STATE_VARIANCE * loading**2 + own_sd**2
-    told, start, value = [], 1, plain[5]
-    for column, (name, dim, single) in enumerate((
-            (n.VAR_UNIT_DEVIATION, n.DIM_UNIT_CELL, None),
-            (n.VAR_YEAR_EFFECT, n.DIM_YEAR_CELL, common))):
-        count = len(design.coords[dim])
-        variance = 1.0 / plain[4] if single is None else 1.0 / plain[4] + single[row]
-        nothing = data["previous_row"] * 0
-        found = row_information(
-            pt.ones_like(variance), 1.0 / variance, pt.zeros_like(variance), value,
-            data["nuisance_cell"][:, column], nothing, nothing,
-            pt.zeros((1 + len(design.unit_indicator) + len(design.year_indicator), 1)))
-        precision, linear = (part[start:start + count] for part in (found[0], found[2]))
-        if single is None:
-            shrink = 1.0 + precision * common[of[name]][:, None]
-            precision, linear = precision / shrink, linear / shrink
-        scale, one = spread[name][of[name]], pt.ones((count,))
-        law = Law(pt.as_tensor_variable(0.0), "chosen", None, 0.0, 1.0)
-        raw = unit_series(f"{name}_raw", one, ["ar1"] * count, pt.zeros((count, 1)), scale,
-                          (precision, pt.zeros_like(precision), linear), law, None,
-                          (dim, n.DIM_ONCE))
-        told.append(pm.Deterministic(name, scale * raw[:, 0], dims=dim))
-        start += count
-        if single is None:
-            own = pt.concatenate([pt.zeros((1,)), told[0]])
-            value = (value - own[data["nuisance_cell"][:, column]]
-                     - plain[0] * yearly[data["first"]])
-    return told
+    name, of = n.VAR_UNIT_DEVIATION, design.unit_indicator
+    spread = prior.log_normal_variable(n.VAR_UNIT_DEVIATION_SD, dims=c.DIM_INDICATOR)
+    precision, linear = _told_of_cells(data, design, 1.0 / plain[4], plain[5], 0)
+    here = slice(1, 1 + len(of))
+    shrink = 1.0 + precision[here] * (_STATE_VARIANCE * loading**2 + own_sd**2)[of][:, None]
+    found = _cells(f"{name}_raw", spread[of], precision[here] / shrink, linear[here] / shrink,
+                   n.DIM_UNIT_CELL)
+    found = pm.Deterministic(name, found, dims=n.DIM_UNIT_CELL)
+    whole = pt.concatenate([pt.zeros((1,)), found])
+    return found, plain[5] - whole[data["nuisance_cell"][:, 0]]
+
+
+def _year_effects(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, plain: list[Any],
+                  loading: Any, own_sd: Any, value: Any, yearly: Any, common_sd: Any
+                  ) -> tuple[Any, Any]:
+    """Return years' effects, and what a year adds to all states.
+
+    To a year's effect, given the units' deviations and what all states share in the year, the
+    states of that year are errors of single rows.
+    """
+    name, of = n.VAR_YEAR_EFFECT, design.year_indicator
+    spread = prior.log_normal_variable(n.VAR_YEAR_EFFECT_SD, dims=c.DIM_INDICATOR)
+    single = (_STATE_VARIANCE * loading**2 + own_sd**2)[data["row_indicator"]]
+    start = 1 + len(design.unit_indicator)
+
+    def effects(label: str, which: np.ndarray, scale: Any, shared: Any, dim: str) -> Any:
+        precision, linear = _told_of_cells(data, design, 1.0 / plain[4] + single,
+                                           value - plain[0] * shared[data["first"]], 1)
+        return _cells(label, scale, precision[start + which], linear[start + which], dim)
+
+    anchored = np.flatnonzero(of == design.anchor)
+    others = np.flatnonzero(of != design.anchor)
+    common, parts = pt.zeros_like(yearly), []
+    if common_sd is not None:
+        raw = pm.Normal("common_year_raw", dims="year")
+        common = common_sd * raw
+    if len(anchored):
+        years, at = design.anchor_years, design.anchor
+        slope = data["year_switch"] * design.orientation[at] * loading[at]
+        own, shown = spread[at] ** 2, (slope * common_sd) ** 2
+        total = effects(f"{name}_total", anchored, pt.repeat(pt.sqrt(own + shown), len(anchored)),
+                        yearly, n.DIM_ANCHOR_CELL)
+        given = (slope * common_sd**2 * total
+                 + common_sd * pt.sqrt(own * (own + shown)) * raw[years]) / (own + shown)
+        common = pt.set_subtensor(common[years], given)
+        parts.append(total - slope * given)
+    added = data["year_switch"] * common
+    if len(others):
+        parts.append(effects(f"{name}_raw", others, spread[of[others]], yearly + added,
+                             n.DIM_OTHER_CELL))
+    order = np.argsort(np.concatenate([anchored, others]))
+    found = pt.concatenate([*parts, pt.zeros((0,))])[order]
+    return pm.Deterministic(name, found, dims=n.DIM_YEAR_CELL), common
+
+
+def _told_of_cells(data: dict[str, Any], design: DyadDesign, variance: Any, value: Any,
+                   column: int) -> tuple[Any, Any]:
+    """Return precision and linear term of what the rows say of every cell, shape (1 + cell, 1)."""
+    nothing = data["previous_row"] * 0
+    found = row_information(
+        pt.ones_like(variance), 1.0 / variance, pt.zeros_like(variance), value,
+        data["nuisance_cell"][:, column], nothing, nothing,
+        pt.zeros((1 + len(design.unit_indicator) + len(design.year_indicator), 1)))
+    return found[0], found[2]
+
+
+def _cells(name: str, scale: Any, precision: Any, linear: Any, dim: str) -> Any:
+    """Add normal deviations of cells, in coordinates by what the rows say of each."""
+    count = len(pm.modelcontext(None).coords[dim])
+    law = Law(pt.as_tensor_variable(0.0), "chosen", None, 0.0, 1.0)
+    raw = unit_series(name, pt.ones((count,)), ["ar1"] * count, pt.zeros((count, 1)), scale,
+                      (precision, pt.zeros_like(precision), linear), law, None,
+                      (dim, n.DIM_ONCE))
+    return scale * raw[:, 0]

@@ -102,13 +102,12 @@ def _add_cohesion(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign)
     half_life = prior.log_normal_variable("half_life_cohesion")
     long_run = _long_run(data, prior)
     year_sd = prior.log_normal_variable("common_year_sd")
-    year = pm.Deterministic(n.VAR_COMMON_YEAR, year_sd * pm.Normal("common_year_raw", dims="year"),
-                            dims="year")
-    expected = (_expected(long_run, persistence(half_life), dyads, design.response)
-                + data["year_switch"] * year[None, :])
+    expected = _expected(long_run, persistence(half_life), dyads, design.response)
     yearly = expected.sum(axis=0) / dyads
     overall = yearly.sum() / len(design.coords[c.DIM_TIME])
-    rows = add_measurement(data, prior, design, overall[None], yearly - overall)
+    rows = add_measurement(data, prior, design, overall[None], yearly - overall, year_sd)
+    year = pm.Deterministic(n.VAR_COMMON_YEAR, rows.common, dims="year")
+    expected = expected + data["year_switch"] * year[None, :]
     cohesion = pm.Deterministic(
         c.COHESION, expected + rows.series("cohesion_residual", half_life, expected,
                                            slice(0, dyads), dims), dims=dims)

@@ -101,6 +101,41 @@ def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
     assert found == pytest.approx(total, rel=1e-9)
 
 
+@pytest.mark.parametrize("hypothesis", ["H12", "H0"])
+def test_a_year_is_sampled_by_its_sum_with_the_prior_unchanged(spec, made, hypothesis):
+    """The sampled coordinates are a rotation of what the year adds and of the anchor's effect."""
+    panel, _ = made
+    design = build_dyad_design(spec, panel, n.COHESION_STAGE, hypothesis)
+    labels, anchor = design.coords[c.DIM_INDICATOR], "un_same_votes"
+    assert labels[design.anchor] == anchor
+    assert [f"{anchor}:{panel.years[at]}" for at in design.anchor_years] == design.coords[
+        n.DIM_ANCHOR_CELL]
+    model = build_dyad_model(spec, design)
+    rng = np.random.default_rng(2)
+    point = {name: value + 0.5 * rng.standard_normal(np.shape(value))
+             for name, value in model.initial_point().items()}
+    names = [n.VAR_COMMON_YEAR, n.VAR_YEAR_EFFECT, "common_year_sd", n.VAR_YEAR_EFFECT_SD,
+             "loading", "common_year_raw", "year_effect_total", "year_effect_raw"]
+    free = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]),
+                            inputs=model.value_vars, point_fn=True, on_unused_input="ignore")
+    year, effect, sd, effect_sd, loading, raw, total, others = free(point)
+    cells = design.coords[n.DIM_YEAR_CELL]
+    mine = np.array([cells.index(label) for label in design.coords[n.DIM_ANCHOR_CELL]])
+    rest = np.array([cells.index(label) for label in design.coords[n.DIM_OTHER_CELL]])
+    assert sorted([*mine, *rest]) == list(range(len(cells)))
+    scale = effect_sd[design.anchor]
+    np.testing.assert_allclose(
+        total[:, 0] ** 2 + raw[design.anchor_years] ** 2,
+        (year[design.anchor_years] / sd) ** 2 + (effect[mine] / scale) ** 2, rtol=1e-9)
+    slope = (hypothesis != "H0") * loading[design.anchor]
+    np.testing.assert_allclose(np.hypot(slope * sd, scale) * total[:, 0],
+                               slope * year[design.anchor_years] + effect[mine], rtol=1e-9)
+    of = [labels.index(cells[at].split(":")[0]) for at in rest]
+    np.testing.assert_allclose(effect[rest], effect_sd[of] * others[:, 0], rtol=1e-9)
+    without = np.setdiff1d(np.arange(len(year)), design.anchor_years)
+    np.testing.assert_allclose(year[without], sd * raw[without], rtol=1e-9)
+
+
 def test_paths_and_years_act_as_the_hypothesis_says(spec, made):
     design = build_dyad_design(spec, made[0], n.COHESION_STAGE)
     switches = {name: (*design.with_hypothesis(spec, name).data["path_switch"],
