@@ -173,10 +173,9 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
     of = [np.array([position[label.split(":")[0]] for label in part], dtype=np.int64)
           for part in (units, years)]
     anchored = of[1] == anchor
-    coords |= {dim: [label for label, one in zip(years, anchored, strict=True) if one == counts]
-               for dim, counts in ((n.DIM_ANCHOR_CELL, True), (n.DIM_OTHER_CELL, False))}
-    anchor_years = np.array([panel.years.index(int(label.rpartition(":")[2]))
-                             for label in coords[n.DIM_ANCHOR_CELL]], dtype=np.int64)
+    coords[n.DIM_OTHER_CELL] = [years[at] for at in np.flatnonzero(~anchored)]
+    anchor_years = np.array([panel.years.index(int(years[at].rpartition(":")[2]))
+                             for at in np.flatnonzero(anchored)], dtype=np.int32)
     count = 2 * len(panel.members) if stage == n.DRIVER_STAGE else len(panel.dyads)
     path_of = np.array([c.PATHS.index(latent) if latent in c.PATHS else 0
                         for latent in indicators["latent"]], dtype=np.int64)

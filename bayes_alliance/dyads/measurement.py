@@ -11,22 +11,11 @@ the place of the indicator's noise, of which next to nothing is left), a deviati
 (none in the reference indicator of a latent, which places the units' levels) and an effect w of
 the year.
 
-What a year adds to all states, :math:`\nu_t \sim N(0, \sigma^2)`, shows in the indicator that has
-most rows, the anchor j, as no more than the sum
-:math:`T_t = o_j\lambda_j\nu_t + w_{j,t} \sim N(0, \lambda_j^2\sigma^2 + s_j^2)`. The sum is what is
-sampled, and then
-
-.. math::
-    \nu_t \mid T_t \sim N\Bigl(\frac{o_j\lambda_j\sigma^2}{\lambda_j^2\sigma^2 + s_j^2}\,T_t,\;
-    \frac{\sigma^2 s_j^2}{\lambda_j^2\sigma^2 + s_j^2}\Bigr):
-
-the same prior, in which neither sd is bound to seventy effects that its other half must follow.
-
 Invariant: all rows of a stage are one likelihood node.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -35,6 +24,7 @@ import pytensor.tensor as pt
 from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.design import DyadDesign
+from bayes_alliance.dyads.effects import STATE_VARIANCE, add_effects
 from bayes_alliance.model.kernels import (
     row_density,
     row_information,
@@ -46,8 +36,6 @@ from bayes_alliance.model.series import Law, persistence, unit_series
 
 __all__ = ["Measurement", "add_measurement"]
 
-# Of a unit's mean state, roughly; enters coordinates only.
-_STATE_VARIANCE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -107,9 +95,11 @@ class Measurement:
                 width = one.rows.stop - one.rows.start
                 dim = n.DIM_DYAD if width == len(
                     self.design.coords[n.DIM_DYAD]) else c.DIM_MEMBER
-                parts.append(path + scale * self.series(
-                    f"{label}_series", half_life, path, one.rows, (dim, c.DIM_TIME), scale,
-                    (told[0], told[1], told[2])))
+                series = self.series(f"{label}_series", half_life, path, one.rows,
+                                     (dim, c.DIM_TIME), scale, (told[0], told[1], told[2]))
+                pm.Deterministic(n.error_of(label), self.own_sd[one.indicator] * series,
+                                 dims=(dim, c.DIM_TIME))
+                parts.append(path + scale * series)
         if more is not None:
             parts.append(more)
         predictor = row_predictor(pt.concatenate(parts), slope, shift, data["row_series"],
@@ -126,7 +116,8 @@ class Measurement:
 
 
 def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign,
-                    level: Any, yearly: Any, common_sd: Any = None) -> Measurement:
+                    level: Any, yearly: Any,
+                    common_year: tuple[Any, Any] | None = None) -> Measurement:
     """Add the parameters of the indicators to the current model.
 
     Parameters
@@ -141,8 +132,9 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     yearly : tensor of float, shape (year,)
         Mean over units of the same, less the level: what all units share in a year. The effect of
         the year on an indicator is sampled given it; enters coordinates only.
-    common_sd : tensor of float, shape (), optional
-        Sd of what a year adds to all states of the stage, where it adds something.
+    common_year : two tensors of float, shape (), optional
+        Sd of what a year adds to all states of the stage, where it adds something, and the
+        persistence of the states.
     """
     dims = c.DIM_INDICATOR
     loading = prior.log_normal_variable(c.VAR_LOADING, dims=dims, prior="loading")
@@ -151,9 +143,9 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     which = np.array([labels.index(name) for name in design.coords[n.DIM_NOISY]], dtype=int)
     noise = pt.set_subtensor(pt.full((len(labels),), n.LASTING_NOISE)[which], free)
     shift = design.orientation * loading * level[design.path_of]
+    # Where the data are: at the mean state and the mean effect of a year.
     at_mean = pm.Normal(f"{c.VAR_INTERCEPT}_at_mean", prior["intercept.mu"] + shift,
                         prior["intercept.sd"], dims=dims)
-    intercept = pm.Deterministic(c.VAR_INTERCEPT, at_mean - shift, dims=dims)
     own_sd, fade, half_life = pt.zeros_like(noise), pt.zeros_like(noise), []
     if design.own:
         which = np.array([one.indicator for one in design.own])
@@ -162,14 +154,16 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
         own_sd = pt.set_subtensor(own_sd[which], size)
         fade = pt.set_subtensor(fade[which], persistence(lasts))
         half_life = [lasts[k] for k in range(len(design.own))]
-    # At the mean state, so that a shift of all states against the intercept moves no coordinate.
+    # A shift of all states against the intercept moves no coordinate.
     plain = row_terms(loading, at_mean, noise, pt.zeros_like(noise), pt.zeros((1 + sum(
         len(design.coords[dim]) for dim in (n.DIM_UNIT_CELL, n.DIM_YEAR_CELL)),)),
         pt.zeros((0,)), data)
-    unit, value = _unit_deviations(data, prior, design, plain, loading, own_sd)
-    effect, common = _year_effects(data, prior, design, plain, loading, own_sd, value, yearly,
-                                   common_sd)
-    cells = [pt.zeros((1,)), unit, effect]
+    effects = add_effects(data, prior, design, plain, loading, own_sd, yearly, common_year)
+    away = (at_mean - effects.mean - prior["intercept.mu"] - shift) / prior["intercept.sd"]
+    still = (at_mean - prior["intercept.mu"] - shift) / prior["intercept.sd"]
+    pm.Potential("intercept_of_its_prior", 0.5 * pt.sum(still**2 - away**2))
+    intercept = pm.Deterministic(c.VAR_INTERCEPT, at_mean - effects.mean - shift, dims=dims)
+    cells = [pt.zeros((1,)), effects.unit, effects.year]
     terms = row_terms(loading, intercept, noise, pt.zeros_like(noise), pt.concatenate(cells),
                       pt.zeros((0,)), data)
     # To the state, a row's lasting error and its noise are one autoregressive error, whose shocks
@@ -181,7 +175,8 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
              len(design.coords[c.DIM_TIME]))
     found = _told(terms[0], variance, decay, terms[5], data, pt.zeros(shape),
                   design.stage == n.DRIVER_STAGE)
-    return Measurement(data, design, prior, terms, loading, own_sd, half_life, found, common)
+    return Measurement(data, design, prior, terms, loading, own_sd, half_life, found,
+                       effects.common)
 
 
 def _lasting_sd(prior: PriorNumbers, half_life: Any) -> Any:
@@ -207,7 +202,7 @@ def _told(slope: Any, variance: Any, decay: Any, value: Any, data: dict[str, Any
     an error of its own.
     """
     part = 1.0 - 0.5 * data["paired"]
-    others = data["paired"] * (0.5 * slope) ** 2 * _STATE_VARIANCE
+    others = data["paired"] * (0.5 * slope) ** 2 * STATE_VARIANCE
     found = row_information(part * slope, 1.0 / (variance + others), decay, part * value,
                             data["latent_series"], data["first"], data["before"], like)
     if not pairs:
@@ -217,85 +212,3 @@ def _told(slope: Any, variance: Any, decay: Any, value: Any, data: dict[str, Any
                             half * value, data["second_series"], data["first"], data["before"],
                             like)
     return found[0] + again[0], found[1], found[2] + again[2]
-
-
-def _unit_deviations(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign,
-                     plain: list[Any], loading: Any, own_sd: Any) -> tuple[Any, Any]:
-    """Return units' deviations, and what is left of the rows' values without them.
-
-    To a unit's deviation its state's level and its lasting error are one error common to its rows.
-    """
-    name, of = n.VAR_UNIT_DEVIATION, design.unit_indicator
-    spread = prior.log_normal_variable(n.VAR_UNIT_DEVIATION_SD, dims=c.DIM_INDICATOR)
-    precision, linear = _told_of_cells(data, design, 1.0 / plain[4], plain[5], 0)
-    here = slice(1, 1 + len(of))
-    shrink = 1.0 + precision[here] * (_STATE_VARIANCE * loading**2 + own_sd**2)[of][:, None]
-    found = _cells(f"{name}_raw", spread[of], precision[here] / shrink, linear[here] / shrink,
-                   n.DIM_UNIT_CELL)
-    found = pm.Deterministic(name, found, dims=n.DIM_UNIT_CELL)
-    whole = pt.concatenate([pt.zeros((1,)), found])
-    return found, plain[5] - whole[data["nuisance_cell"][:, 0]]
-
-
-def _year_effects(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, plain: list[Any],
-                  loading: Any, own_sd: Any, value: Any, yearly: Any, common_sd: Any
-                  ) -> tuple[Any, Any]:
-    """Return years' effects, and what a year adds to all states.
-
-    To a year's effect, given the units' deviations and what all states share in the year, the
-    states of that year are errors of single rows.
-    """
-    name, of = n.VAR_YEAR_EFFECT, design.year_indicator
-    spread = prior.log_normal_variable(n.VAR_YEAR_EFFECT_SD, dims=c.DIM_INDICATOR)
-    single = (_STATE_VARIANCE * loading**2 + own_sd**2)[data["row_indicator"]]
-    start = 1 + len(design.unit_indicator)
-
-    def effects(label: str, which: np.ndarray, scale: Any, shared: Any, dim: str) -> Any:
-        precision, linear = _told_of_cells(data, design, 1.0 / plain[4] + single,
-                                           value - plain[0] * shared[data["first"]], 1)
-        return _cells(label, scale, precision[start + which], linear[start + which], dim)
-
-    anchored = np.flatnonzero(of == design.anchor)
-    others = np.flatnonzero(of != design.anchor)
-    common, parts = pt.zeros_like(yearly), []
-    if common_sd is not None:
-        raw = pm.Normal("common_year_raw", dims="year")
-        common = common_sd * raw
-    if len(anchored):
-        years, at = design.anchor_years, design.anchor
-        slope = data["year_switch"] * design.orientation[at] * loading[at]
-        own, shown = spread[at] ** 2, (slope * common_sd) ** 2
-        total = effects(f"{name}_total", anchored, pt.repeat(pt.sqrt(own + shown), len(anchored)),
-                        yearly, n.DIM_ANCHOR_CELL)
-        given = (slope * common_sd**2 * total
-                 + common_sd * pt.sqrt(own * (own + shown)) * raw[years]) / (own + shown)
-        common = pt.set_subtensor(common[years], given)
-        parts.append(total - slope * given)
-    added = data["year_switch"] * common
-    if len(others):
-        parts.append(effects(f"{name}_raw", others, spread[of[others]], yearly + added,
-                             n.DIM_OTHER_CELL))
-    order = np.argsort(np.concatenate([anchored, others]))
-    found = pt.concatenate([*parts, pt.zeros((0,))])[order]
-    return pm.Deterministic(name, found, dims=n.DIM_YEAR_CELL), common
-
-
-def _told_of_cells(data: dict[str, Any], design: DyadDesign, variance: Any, value: Any,
-                   column: int) -> tuple[Any, Any]:
-    """Return precision and linear term of what the rows say of every cell, shape (1 + cell, 1)."""
-    nothing = data["previous_row"] * 0
-    found = row_information(
-        pt.ones_like(variance), 1.0 / variance, pt.zeros_like(variance), value,
-        data["nuisance_cell"][:, column], nothing, nothing,
-        pt.zeros((1 + len(design.unit_indicator) + len(design.year_indicator), 1)))
-    return found[0], found[2]
-
-
-def _cells(name: str, scale: Any, precision: Any, linear: Any, dim: str) -> Any:
-    """Add normal deviations of cells, in coordinates by what the rows say of each."""
-    count = len(pm.modelcontext(None).coords[dim])
-    law = Law(pt.as_tensor_variable(0.0), "chosen", None, 0.0, 1.0)
-    raw = unit_series(name, pt.ones((count,)), ["ar1"] * count, pt.zeros((count, 1)), scale,
-                      (precision, pt.zeros_like(precision), linear), law, None,
-                      (dim, n.DIM_ONCE))
-    return scale * raw[:, 0]

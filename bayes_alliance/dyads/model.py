@@ -102,10 +102,11 @@ def _add_cohesion(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign)
     half_life = prior.log_normal_variable("half_life_cohesion")
     long_run = _long_run(data, prior)
     year_sd = prior.log_normal_variable("common_year_sd")
-    expected = _expected(long_run, persistence(half_life), dyads, design.response)
+    phi = persistence(half_life)
+    expected = _expected(long_run, phi, dyads, design.response)
     yearly = expected.sum(axis=0) / dyads
     overall = yearly.sum() / len(design.coords[c.DIM_TIME])
-    rows = add_measurement(data, prior, design, overall[None], yearly - overall, year_sd)
+    rows = add_measurement(data, prior, design, overall[None], yearly - overall, (year_sd, phi))
     year = pm.Deterministic(n.VAR_COMMON_YEAR, rows.common, dims="year")
     expected = expected + data["year_switch"] * year[None, :]
     cohesion = pm.Deterministic(

@@ -6,12 +6,12 @@ Invariant: every name stands here once; those that both models share are in
 
 from typing import Final
 
-__all__ = ["COHESION_STAGE", "DIM_ANCHOR_CELL", "DIM_CLASS", "DIM_DYAD", "DIM_LASTING", "DIM_NOISY",
+__all__ = ["COHESION_STAGE", "DIM_CLASS", "DIM_DYAD", "DIM_LASTING", "DIM_NOISY",
            "DIM_ONCE", "DIM_OTHER_CELL", "DIM_UNIT_CELL", "DIM_YEAR_CELL", "DRIVER_STAGE",
            "FAMILIES", "LASTING_NOISE", "STAGES", "VAR_CLASS_COEFFICIENT", "VAR_COMMON_YEAR",
            "VAR_DYAD_COEFFICIENT", "VAR_DYAD_LEVEL", "VAR_DYAD_LEVEL_SD", "VAR_MEMBER_LEVEL",
            "VAR_OWN_ERROR_HALF_LIFE", "VAR_OWN_ERROR_SD", "VAR_SPREAD", "VAR_UNIT_DEVIATION",
-           "VAR_UNIT_DEVIATION_SD", "VAR_YEAR_EFFECT", "VAR_YEAR_EFFECT_SD"]
+           "VAR_UNIT_DEVIATION_SD", "VAR_YEAR_EFFECT", "VAR_YEAR_EFFECT_SD", "error_of"]
 
 DIM_DYAD: Final = "dyad"
 DIM_CLASS: Final = "dyad_class"
@@ -20,7 +20,6 @@ DIM_NOISY: Final = "noisy_indicator"
 DIM_ONCE: Final = "once"
 DIM_UNIT_CELL: Final = "indicator_unit"
 DIM_YEAR_CELL: Final = "indicator_year"
-DIM_ANCHOR_CELL: Final = "anchor_year"
 DIM_OTHER_CELL: Final = "other_year"
 
 VAR_CLASS_COEFFICIENT: Final = "coefficient_of_class"
@@ -48,3 +47,8 @@ LASTING_NOISE: Final = 0.05
 DRIVER_STAGE: Final = "drivers"
 COHESION_STAGE: Final = "cohesion"
 STAGES: Final = (DRIVER_STAGE, COHESION_STAGE)
+
+
+def error_of(indicator: str) -> str:
+    """Return the name of an indicator's lasting errors, on the scale of its predictor."""
+    return f"{indicator}_error"

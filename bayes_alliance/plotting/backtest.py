@@ -30,6 +30,7 @@ from bayes_alliance.plotting.style import (
 __all__ = ["plot_hindsight", "plot_past_coverage", "plot_pit", "plot_skill"]
 
 _MARKS: Final = "osD^vPX*"
+_MARKED: Final = (*COLOURS, BLACK, GREY)
 _TENTHS: Final = 10
 
 
@@ -69,7 +70,7 @@ def plot_skill(table: pd.DataFrame, methods: list[str] | None = None, *,
         skill = 100.0 * part["skill"].to_numpy()
         ends = 100.0 * part[["skill_low", "skill_high"]].to_numpy().T
         axes.errorbar(x, skill, np.maximum(np.abs(ends - skill), 0.0), fmt=_MARKS[k % len(_MARKS)],
-                      color=COLOURS[k % len(COLOURS)], markersize=4.5, linewidth=1.1,
+                      color=_MARKED[k % len(_MARKED)], markersize=4.5, linewidth=1.1,
                       label=method.replace("_", " "))
     axes.set_xticks(np.arange(len(horizons)), names)
     size = 9.0 if is_narrow(width) else 10.0

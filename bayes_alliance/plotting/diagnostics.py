@@ -77,9 +77,9 @@ def plot_diagnostics(table: pd.DataFrame, gate: Mapping[str, float], *,
         panel.set_yscale("log")
         panel.set_ylim(bottom=0.7)
         tidy(panel, "quantities")
-        low, high = panel.get_ylim()
-        panel.set_ylim(low, high * 6)
-        panel.legend(fontsize=9, framealpha=0.9, edgecolor="none", loc="upper right")
+        # Above the panel, where no bar and no threshold can reach it.
+        panel.legend(fontsize=9, frameon=False, ncols=2, loc="lower right",
+                     bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1)
     right.set_ylabel("quantities" if columns == 1 else "")
     return figure
 

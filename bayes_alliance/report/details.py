@@ -3,12 +3,14 @@
 Invariant: a cell is text; which numbers stand in it is decided here and nowhere in the template.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from bayes_alliance import constants as c
+from bayes_alliance.plotting.style import readable
 from bayes_alliance.plotting.verdicts import DECIBANS
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
@@ -16,10 +18,12 @@ from bayes_alliance.spec import prior_table
 
 __all__ = ["contributions", "counterfactuals", "directions", "events", "evidence",
            "future_evidence", "indicators", "masks", "prior_check", "priors",
-           "sizes", "sources", "swings", "verdicts", "whole_evidence", "worst"]
+           "sizes", "sources", "swings", "swings_sentence", "verdicts", "whole_evidence", "worst"]
 
 Rows = list[dict[str, Any]]
 _WORST: Final = 10
+# Of a probability, or of its opposite, for "is" and "is not".
+_SURE: Final = 0.9
 
 
 def _moved(rows: pd.DataFrame, quantity: str) -> dict[str, str]:
@@ -136,6 +140,32 @@ def swings(inputs: ReportInputs) -> Rows:
                                           wording.percent(row.q95, unit=False)),
              "tenth": wording.probability(row.top_tenth)}
             for row in inputs.swings.itertuples()]
+
+
+def swings_sentence(inputs: ReportInputs) -> str:
+    """Say of every episode whether its change of cohesion is among the largest of its kind."""
+    table = inputs.swings
+    if table.empty:
+        return ""
+    told = []
+    for episode, part in table[table["quantity"] == c.COHESION].groupby("episode", sort=False):
+        low, high = float(part["top_tenth"].min()), float(part["top_tenth"].max())
+        if np.isnan(low):
+            continue
+        word = "is" if low >= _SURE else "is not" if high <= 1.0 - _SURE else "may or may not be"
+        top = _span(part["top_tenth"], wording.probability)
+        rank = _span(part["rank_mean"], wording.percent)
+        told.append(
+            f"The change of cohesion in {readable(str(episode))} {word} among the largest tenth of "
+            f"the changes between such windows: it is with probability {top}, and {rank} of the "
+            "positions have a smaller one.")
+    return " ".join(told)
+
+
+def _span(values: pd.Series, shown: Callable[[float], str]) -> str:
+    """Return the range of a figure over the baselines."""
+    low, high = shown(float(values.min())), shown(float(values.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def _without_h0(inputs: ReportInputs, unit: str) -> Rows:

@@ -4,6 +4,8 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
+from scipy import stats
 
 from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
@@ -11,6 +13,7 @@ from bayes_alliance.dyads.design import build_dyad_design
 from bayes_alliance.dyads.fitting import fit_dyad_panel, load_dyad_fit
 from bayes_alliance.dyads.model import build_dyad_model
 from bayes_alliance.dyads.population import dyad_effects, population_effects
+from bayes_alliance.dyads.predictors import row_predictors
 from bayes_alliance.dyads.simulate import made_up_panel, simulate_dyads
 from bayes_alliance.dyads.spec import read_dyad_model
 from bayes_alliance.dyads.tables import read_tables
@@ -65,7 +68,7 @@ def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
     noisy = design.coords[n.DIM_NOISY]
     assert sorted([*lasting, *noisy]) == sorted(labels)
     names = [*latents, "loading", "noise", c.VAR_INTERCEPT, n.VAR_UNIT_DEVIATION,
-             n.VAR_YEAR_EFFECT, n.VAR_OWN_ERROR_SD, *(f"{name}_series" for name in lasting)]
+             n.VAR_YEAR_EFFECT, *(n.error_of(name) for name in lasting)]
     free = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]),
                             inputs=model.value_vars, point_fn=True, on_unused_input="ignore")
     values = dict(zip(names, free(point), strict=True))
@@ -73,7 +76,7 @@ def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
     cells = {name: dict(zip(design.coords[dim], values[name], strict=True)) for name, dim in (
         (n.VAR_UNIT_DEVIATION, n.DIM_UNIT_CELL), (n.VAR_YEAR_EFFECT, n.DIM_YEAR_CELL))}
     members, dyads = panel.members, list(panel.dyads.index)
-    total, count = 0.0, 0
+    total, predictors = 0.0, []
     for row in panel.rows.itertuples():
         about = panel.indicators.loc[row.indicator]
         if (about["latent"] == c.COHESION) != (stage == n.COHESION_STAGE):
@@ -89,51 +92,100 @@ def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
         mu += cells[n.VAR_UNIT_DEVIATION].get(f"{row.indicator}:{row.unit}", 0.0)
         mu += cells[n.VAR_YEAR_EFFECT].get(f"{row.indicator}:{row.year}", 0.0)
         if row.indicator in lasting:
-            mu += (about["orientation"] * values[f"{row.indicator}_series"][unit, year]
-                   * values[n.VAR_OWN_ERROR_SD][lasting.index(row.indicator)])
+            mu += about["orientation"] * values[n.error_of(row.indicator)][unit, year]
         family, size = about["family"], row.n
         if family == "bernoulli":
             family, size = "binomial", 1
         noise = 0.05 if row.indicator in lasting else values["noise"][noisy.index(row.indicator)]
+        predictors.append(mu)
         total += float(LIKELIHOODS[family].log_density(row.y, mu, noise, size, 4.0))
-        count += 1
-    assert count == len(design.data["y"])
+    assert len(predictors) == len(design.data["y"])
     assert found == pytest.approx(total, rel=1e-9)
+    # The same rows from draws: twice the same one.
+    twice = xr.Dataset({name: (("chain", "draw", *(f"{name}_{k}" for k in range(value.ndim))),
+                               np.stack([value, value])[None]) for name, value in values.items()})
+    again = row_predictors(design, twice)
+    assert again.shape == (2, len(predictors))
+    np.testing.assert_allclose(again, [predictors] * 2, rtol=1e-9, atol=1e-12)
+
+
+def effects_at(spec, panel, stage, hypothesis="H12"):
+    """Return a design, its model, and functions of a point near the start and of moved ones."""
+    design = build_dyad_design(spec, panel, stage, hypothesis)
+    model = build_dyad_model(spec, design)
+    rng = np.random.default_rng(2)
+    point = {name: value + 0.5 * rng.standard_normal(np.shape(value))
+             for name, value in model.initial_point().items()}
+
+    def values(names):
+        free = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]),
+                                inputs=model.value_vars, point_fn=True, on_unused_input="ignore")
+        return lambda moved: [np.asarray(one) for one in free({**point, **moved})]
+
+    return design, model, point, values
 
 
 @pytest.mark.parametrize("hypothesis", ["H12", "H0"])
 def test_a_year_is_sampled_by_its_sum_with_the_prior_unchanged(spec, made, hypothesis):
     """The sampled coordinates are a rotation of what the year adds and of the anchor's effect."""
     panel, _ = made
-    design = build_dyad_design(spec, panel, n.COHESION_STAGE, hypothesis)
+    design, _, _, values = effects_at(spec, panel, n.COHESION_STAGE, hypothesis)
     labels, anchor = design.coords[c.DIM_INDICATOR], "un_same_votes"
     assert labels[design.anchor] == anchor
-    assert [f"{anchor}:{panel.years[at]}" for at in design.anchor_years] == design.coords[
-        n.DIM_ANCHOR_CELL]
-    model = build_dyad_model(spec, design)
-    rng = np.random.default_rng(2)
-    point = {name: value + 0.5 * rng.standard_normal(np.shape(value))
-             for name, value in model.initial_point().items()}
-    names = [n.VAR_COMMON_YEAR, n.VAR_YEAR_EFFECT, "common_year_sd", n.VAR_YEAR_EFFECT_SD,
-             "loading", "common_year_raw", "year_effect_total", "year_effect_raw"]
-    free = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]),
-                            inputs=model.value_vars, point_fn=True, on_unused_input="ignore")
-    year, effect, sd, effect_sd, loading, raw, total, others = free(point)
     cells = design.coords[n.DIM_YEAR_CELL]
-    mine = np.array([cells.index(label) for label in design.coords[n.DIM_ANCHOR_CELL]])
-    rest = np.array([cells.index(label) for label in design.coords[n.DIM_OTHER_CELL]])
-    assert sorted([*mine, *rest]) == list(range(len(cells)))
-    scale = effect_sd[design.anchor]
+    mine = [at for at, label in enumerate(cells) if label.startswith(f"{anchor}:")]
+    years = design.anchor_years
+    assert [cells[at] for at in mine] == [f"{anchor}:{panel.years[at]}" for at in years]
+    year, effect, sd, effect_sd, loading, raw, total = values(
+        [n.VAR_COMMON_YEAR, n.VAR_YEAR_EFFECT, "common_year_sd", n.VAR_YEAR_EFFECT_SD, "loading",
+         "common_year_raw", "year_total_raw"])({})
+    total, scale = total[0], effect_sd[design.anchor]
     np.testing.assert_allclose(
-        total[:, 0] ** 2 + raw[design.anchor_years] ** 2,
-        (year[design.anchor_years] / sd) ** 2 + (effect[mine] / scale) ** 2, rtol=1e-9)
+        total[years] ** 2 + raw[years] ** 2,
+        (year[years] / sd) ** 2 + (effect[mine] / scale) ** 2, rtol=1e-9)
     slope = (hypothesis != "H0") * loading[design.anchor]
-    np.testing.assert_allclose(np.hypot(slope * sd, scale) * total[:, 0],
-                               slope * year[design.anchor_years] + effect[mine], rtol=1e-9)
-    of = [labels.index(cells[at].split(":")[0]) for at in rest]
-    np.testing.assert_allclose(effect[rest], effect_sd[of] * others[:, 0], rtol=1e-9)
-    without = np.setdiff1d(np.arange(len(year)), design.anchor_years)
-    np.testing.assert_allclose(year[without], sd * raw[without], rtol=1e-9)
+    np.testing.assert_allclose(np.hypot(slope * sd, scale) * total[years],
+                               slope * year[years] + effect[mine], rtol=1e-9)
+
+
+@pytest.mark.parametrize("stage", n.STAGES)
+def test_years_sampled_apart_from_their_mean_have_the_prior_of_independent_effects(
+        spec, made, stage):
+    """By the change of variables, its Jacobian from differences."""
+    panel, _ = made
+    design, model, point, values = effects_at(spec, panel, stage)
+    cells, labels = design.coords[n.DIM_YEAR_CELL], design.coords[c.DIM_INDICATOR]
+    rest = [at for at, of in enumerate(design.year_indicator) if of != design.anchor]
+    assert [cells[at] for at in rest] == design.coords[n.DIM_OTHER_CELL]
+    kinds = sorted(set(design.year_indicator[rest]))
+    names = [f"{c.VAR_INTERCEPT}_at_mean", "year_contrast_raw", "year_mean_raw"]
+    at = values([c.VAR_INTERCEPT, n.VAR_YEAR_EFFECT, n.VAR_YEAR_EFFECT_SD])
+    sd = at({})[2][design.year_indicator[rest]]
+
+    def natural(flat):
+        moved = dict(zip(names, np.split(flat, np.cumsum([point[one].size for one in names])[:-1]),
+                         strict=True))
+        intercept, effect, _ = at(moved)
+        return np.concatenate([intercept, effect[rest]])
+
+    start = np.concatenate([point[name] for name in names])
+    step = 1e-5
+    jacobian = np.array([(natural(start + step * way) - natural(start - step * way)) / (2 * step)
+                         for way in np.eye(len(start))]).T
+    # One direction an indicator is left over, with a standard normal of its own: the one along
+    # which nothing moves.
+    _, _, ways = np.linalg.svd(jacobian)
+    idle = ways[len(natural(start)):]
+    assert len(idle) == len(kinds)
+    whole = np.linalg.slogdet(np.vstack([jacobian, idle]))[1]
+    intercept, effect = np.split(natural(start), [len(labels)])
+    mu, wide = spec.priors.intercept.mu, spec.priors.intercept.sd
+    expected = (stats.norm.logpdf(intercept, mu, wide).sum()
+                + stats.norm.logpdf(effect, 0, sd).sum()
+                + stats.norm.logpdf(idle @ start).sum() + whole)
+    sampled = [model[name] for name in names] + list(model.potentials)
+    found = float(model.compile_logp(vars=sampled)(point))
+    assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_paths_and_years_act_as_the_hypothesis_says(spec, made):

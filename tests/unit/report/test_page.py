@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayes_alliance import constants as c
 from bayes_alliance import plotting
 from bayes_alliance.report import summary, wording, write_report
 from bayes_alliance.report.figures import Picture, encode
@@ -52,6 +53,19 @@ def test_the_page_is_one_file_in_a_folder_that_is_made(tmp_path, inputs, no_figu
     page = write_report(inputs, tmp_path / "new")
     assert page == tmp_path / "new" / "index.html"
     assert [path.name for path in page.parent.iterdir()] == ["index.html"]
+
+
+@pytest.mark.parametrize(("top", "word", "span"), [
+    ((0.95, 0.99), "is", "0.95 to 0.99"), ((0.0, 0.05), "is not", "&lt;0.01 to 0.05"),
+    ((0.4, 0.4), "may or may not be", "0.40"), ((0.05, 0.95), "may or may not be", "0.05 to 0.95")])
+def test_whether_a_swing_is_special_is_said(inputs, no_figures, top, word, span):
+    table = pd.DataFrame({"episode": "friction", "baseline": ["2015", "2016"], "positions": 200,
+                          "quantity": c.COHESION, "rank_mean": [0.2, 0.3], "q05": 0.1, "q95": 0.5,
+                          "top_tenth": top})
+    text = plain(render(replace(inputs, swings=table)))
+    assert (f"The change of cohesion in friction {word} among the largest tenth of the changes "
+            f"between such windows: it is with probability {span}, and 20% to 30% of the positions "
+            "have a smaller one.") in text
 
 
 def test_images_say_in_words_what_they_show_with_numbers(inputs):
