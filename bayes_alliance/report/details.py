@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from bayes_alliance import constants as c
-from bayes_alliance.plotting.style import readable
 from bayes_alliance.plotting.verdicts import DECIBANS
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
@@ -156,7 +155,7 @@ def swings_sentence(inputs: ReportInputs) -> str:
         top = _span(part["top_tenth"], wording.probability)
         rank = _span(part["rank_mean"], wording.percent)
         told.append(
-            f"The change of cohesion in {readable(str(episode))} {word} among the largest tenth of "
+            f"The change of cohesion in {str(episode).replace('_', ' ')} {word} among the largest tenth of "
             f"the changes between such windows: it is with probability {top}, and {rank} of the "
             "positions have a smaller one.")
     return " ".join(told)
