@@ -155,9 +155,9 @@ def swings_sentence(inputs: ReportInputs) -> str:
         top = _span(part["top_tenth"], wording.probability)
         rank = _span(part["rank_mean"], wording.percent)
         told.append(
-            f"The change of cohesion in {str(episode).replace('_', ' ')} {word} among the largest tenth of "
-            f"the changes between such windows: it is with probability {top}, and {rank} of the "
-            "positions have a smaller one.")
+            f"The change of cohesion in {str(episode).replace('_', ' ')} {word} among the largest "
+            f"tenth of the changes between such windows: it is with probability {top}, and {rank} "
+            "of the positions have a smaller one.")
     return " ".join(told)
 
 
