@@ -43,7 +43,7 @@ from bayes_alliance.model import build_design
 from bayes_alliance.model.predict import flatten, long_run_paths
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import posterior_hash
-from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.provenance import ROOT, SAMPLED, code_hash, kept_table
 
 MODEL: Final = "rok_japan"
 SEED: Final = 1
@@ -123,17 +123,6 @@ def shares(table: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def judged(folder: Path, stamp: dict[str, Any]) -> pd.DataFrame:
-    """Return the rows of a table made from the same code, model file and data; else none."""
-    summary, table = folder / "power.json", folder / "power.csv"
-    if not (summary.is_file() and table.is_file()):
-        return pd.DataFrame(columns=["path", "size", "number"])
-    made_from = json.loads(summary.read_text(encoding="utf-8"))
-    if any(made_from.get(name) != value for name, value in stamp.items()):
-        return pd.DataFrame(columns=["path", "size", "number"])
-    return pd.read_csv(table)
-
-
 def name_of(path: str, size: float, number: int) -> str:
     """Return the name of a panel."""
     return f"{path}-{size:g}-{number:03d}"
@@ -151,7 +140,7 @@ def main() -> None:
     spec, panel = load_model(MODEL)
     stamp = {"code_hash": code_hash(*CODE), "spec_hash": posterior_hash(spec),
              "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS}
-    before = judged(options.out, stamp)
+    before = kept_table(options.out, "power", stamp, ["path", "size", "number"])
     there = {name_of(*key) for key in before[["path", "size", "number"]].itertuples(index=False)}
     # Number by number, so that every cell has as many panels wherever the run is stopped.
     wanted = {name_of(path, size, number): (path, size, number)

@@ -6,8 +6,11 @@ changes; comments, docstrings, blank lines and the Python version that reads it 
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
+
+import pandas as pd
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the draws of a posterior depend on. Left out of `inference`: many, shelf and workers, which
@@ -73,3 +76,25 @@ def _code(value: object) -> Iterator[str]:
         yield ")"
     else:
         yield repr(value)
+
+
+def kept_table(folder: Path, name: str, stamp: dict[str, object], columns: list[str]
+               ) -> pd.DataFrame:
+    """Return a committed table made from the same code, model file and data; else an empty one.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Holds ``NAME.csv`` and, with what it was made from, ``NAME.json``.
+    name : str
+    stamp : dict
+        What a run of now would be made from.
+    columns : list of str
+        Of the empty table.
+    """
+    summary, table = folder / f"{name}.json", folder / f"{name}.csv"
+    if summary.is_file() and table.is_file():
+        made_from = json.loads(summary.read_text(encoding="utf-8"))
+        if all(made_from.get(key) == value for key, value in stamp.items()):
+            return pd.read_csv(table)
+    return pd.DataFrame(columns=columns)

@@ -1,9 +1,12 @@
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from benchmarks import known_answer, power
+from benchmarks import known_answer, panels, power
+from benchmarks.provenance import kept_table
 
 H1, HWANG, CHA = known_answer.READINGS
 
@@ -54,10 +57,33 @@ def test_every_case_has_its_path_and_reading():
 
 def test_panels_judged_before_are_taken_up_with_the_same_hashes_only(tmp_path):
     stamp = {"code_hash": "a", "settings": {"draws": 1}}
-    assert power.judged(tmp_path, stamp).empty
+    assert kept_table(tmp_path, "power", stamp, ["path"]).empty
     pd.DataFrame({"path": ["none"], "size": [0.0], "number": [7]}).to_csv(
         tmp_path / "power.csv", index=False)
     (tmp_path / "power.json").write_text(json.dumps({**stamp, "cells": []}))
-    (found,) = power.judged(tmp_path, stamp).itertuples(index=False)
+    (found,) = kept_table(tmp_path, "power", stamp, ["path"]).itertuples(index=False)
     assert power.name_of(*found) == "none-0-007" == power.name_of("none", 0.0, 7)
-    assert power.judged(tmp_path, {**stamp, "code_hash": "b"}).empty
+    assert kept_table(tmp_path, "power", {**stamp, "code_hash": "b"}, ["path"]).empty
+
+
+def coverage_of(rank):
+    table = pd.DataFrame({"quantity": "beta_threat", "rank": rank, "mean": 0.0, "sd": 1.0,
+                          "truth": np.linspace(-1.0, 1.0, len(rank))})
+    (found,) = panels.coverage(table)
+    return found
+
+
+def test_coverage_counts_central_intervals_and_says_what_is_nominal():
+    """The limits leave out a nominal count once in a thousand panel sets, by binomial quantiles."""
+    even = coverage_of((np.arange(50) + 0.4) / 50)
+    assert (even["inside50"]["count"], even["inside90"]["count"]) == (25, 45)
+    assert even["inside50"]["nominal"]
+    assert even["inside90"]["nominal"]
+    narrow = coverage_of(np.where(np.arange(50) % 2, 0.999, 0.5))
+    assert (narrow["inside50"]["count"], narrow["inside90"]["count"]) == (25, 25)
+    assert narrow["inside50"]["nominal"]
+    assert not narrow["inside90"]["nominal"]
+    low, high = narrow["inside90"]["limits"]
+    outside = stats.binom.cdf(low - 1, 50, 0.9) + stats.binom.sf(high, 50, 0.9)
+    assert outside <= panels.FALSE_ALARM / 2
+    assert low <= 45 <= high
