@@ -1,0 +1,195 @@
+"""Hold partial pooling of dyads against none and full pooling, on values held out.
+
+    python benchmarks/held_out_dyads.py [--folds 3] [--workers 1]
+
+The panel of quasi alliances, cohesion's indicators. Held out are whole dyads, then spans of five
+years of single dyads, a fold of either at a time. Predictions are those of the draws of a fit to
+the other rows, given the same drivers, and are scored by the logarithm of the predictive density.
+
+- ``partial``: coefficients and levels of dyads around their class, as the model file says;
+- ``full``: every dyad has the population's coefficients and level;
+- ``none``: every dyad has coefficients and a level of its own, which no other informs (spans only:
+  of a dyad never seen it says nothing but its prior).
+
+How an indicator is measured is the same in all three. ``held_out_dyads.csv`` has the summed score
+of each dyad and indicator; ``held_out_dyads.json`` differences a row with 90% intervals from a
+bootstrap of dyads. An interrupted run goes on.
+"""
+
+import argparse
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from bayes_alliance import constants as c
+from bayes_alliance.dyads import names as n
+from bayes_alliance.dyads.design import DyadDesign, build_dyad_design, stage_mask
+from bayes_alliance.dyads.fitting import StageFit, fit_stage, load_dyad_model, paths_of
+from bayes_alliance.dyads.predictors import row_predictors
+from bayes_alliance.dyads.spec import DyadModelSpec
+from bayes_alliance.dyads.tables import DyadPanel
+from bayes_alliance.inference import package_versions
+from bayes_alliance.inference.many import Tally, many
+from bayes_alliance.model.likelihoods import LIKELIHOODS
+from bayes_alliance.report.machine import write_text
+from bayes_alliance.spec.priors import LogNormal, Normal
+from benchmarks.provenance import ROOT, SAMPLED, code_hash
+
+MODEL: Final = "quasi_alliances"
+SEED: Final = 1
+SPAN: Final = 5
+SETTINGS: Final = {"draws": 400, "tune": 500, "chains": 2}
+DRAWS: Final = 200
+REPLICATES: Final = 4000
+_NONE: Final = LogNormal(median=1e-3, sd=0.01)
+# What each model says of differences between dyads, in place of the model file's priors.
+MODELS: Final[dict[str, dict[str, Any]]] = {
+    "partial": {},
+    "full": {"coefficient_class": Normal(mu=0.0, sd=1e-3), "coefficient_spread": _NONE,
+             "dyad_level_sd": _NONE},
+    "none": {"coefficient_spread": LogNormal(median=2.0, sd=0.01),
+             "dyad_level_sd": LogNormal(median=3.0, sd=0.01)}}
+COMPARED: Final = (("dyads", "full"), ("spans", "full"), ("spans", "none"))
+CODE: Final = (*SAMPLED, "dyads/*.py")
+
+
+@cache
+def _layout() -> tuple[DyadModelSpec, DyadPanel, DyadDesign]:
+    spec, panel = load_dyad_model(MODEL)
+    return spec, panel, build_dyad_design(spec, panel, n.COHESION_STAGE)
+
+
+def folds_of(panel: DyadPanel, rows: pd.DataFrame, held: str, folds: int) -> np.ndarray:
+    """Return the fold of every row: of its dyad, or of its dyad's span of years."""
+    rng = np.random.default_rng([SEED, folds])
+    dyad = rows["unit"].map({name: k for k, name in enumerate(panel.dyads.index)}).to_numpy()
+    of_dyad = rng.permutation(np.arange(len(panel.dyads)) % folds)
+    if held == "dyads":
+        return np.asarray(of_dyad[dyad])
+    spans = -(-len(panel.years) // SPAN)
+    of_span = np.array([rng.permutation(np.arange(spans) % folds) for _ in panel.dyads.index])
+    return np.asarray(of_span[dyad, (rows["year"].to_numpy() - panel.years[0]) // SPAN])
+
+
+def log_scores(design: DyadDesign, posterior: Any, rows: np.ndarray) -> np.ndarray:
+    """Return the log predictive density of some rows, shape (row,)."""
+    mu = row_predictors(design, posterior, DRAWS)[:, rows]
+    total = posterior.sizes["chain"] * posterior.sizes["draw"]
+    used = np.unique(np.linspace(0, total - 1, min(DRAWS, total)).round().astype(int))
+    labels, noisy = design.coords[c.DIM_INDICATOR], design.coords[n.DIM_NOISY]
+    draws = posterior[c.VAR_NOISE].transpose("chain", "draw", ...).to_numpy().reshape(
+        total, len(noisy))[used]
+    noise = np.full((len(used), len(labels)), n.LASTING_NOISE)
+    noise[:, [labels.index(name) for name in noisy]] = draws
+    data, found = design.data, np.empty(mu.shape)
+    code = {value: name for name, value in c.FAMILY_CODES.items()}
+    family = data["family_code"][rows]
+    for one in np.unique(family):
+        here = family == one
+        found[:, here] = LIKELIHOODS[code[int(one)]].log_density(
+            data["y"][rows][here], mu[:, here], noise[:, data["row_indicator"][rows][here]],
+            data["n"][rows][here], 4.0)
+    return np.asarray(special.logsumexp(found, axis=0) - np.log(len(found)))
+
+
+def score(key: str, item: tuple[str, str, int, int, np.ndarray]) -> dict[str, Any]:
+    """Fit one model without one fold and score it there; a task of ``many``."""
+    held, name, fold, folds, paths = item
+    spec, panel, design = _layout()
+    priors = spec.priors.model_copy(update=MODELS[name])
+    spec = spec.model_copy(update={"priors": priors})
+    mask = stage_mask(panel.indicators.loc[panel.rows["indicator"], "latent"], n.COHESION_STAGE)
+    rows = panel.rows[mask].reset_index(drop=True)
+    out = folds_of(panel, rows, held, folds) == fold
+    design = build_dyad_design(spec, panel, n.COHESION_STAGE).with_rows(~out).with_paths(paths)
+    fit = fit_stage(spec, design, seed=SEED, **SETTINGS)
+    table = rows[out].assign(score=log_scores(design, fit.posterior, np.flatnonzero(out)))
+    sums = table.groupby(["unit", "indicator"], sort=False)["score"].agg(["sum", "size"])
+    return {"rows": [{"held": held, "model": name, "fold": fold, "dyad": unit,
+                      "indicator": indicator, "score": float(one["sum"]),
+                      "rows": int(one["size"])}
+                     for (unit, indicator), one in sums.iterrows()],
+            "steps": fit.diagnostics["steps"], "ess": fit.diagnostics["ess_bulk_min"],
+            "rhat": fit.diagnostics["rhat_max"], "seconds": fit.diagnostics["seconds"]}
+
+
+def difference(table: pd.DataFrame, held: str, other: str, indicator: str | None = None
+               ) -> dict[str, Any]:
+    """Return by how much partial pooling scores better a row, with a bootstrap of dyads."""
+    part = table[(table["held"] == held) & table["model"].isin(["partial", other])]
+    if indicator is not None:
+        part = part[part["indicator"] == indicator]
+    sums = part.groupby(["model", "dyad"])[["score", "rows"]].sum().unstack("model")
+    gain = (sums["score", "partial"] - sums["score", other]).to_numpy()
+    rows = sums["rows", "partial"].to_numpy()
+    rng = np.random.default_rng(SEED)
+    drawn = rng.integers(0, len(gain), (REPLICATES, len(gain)))
+    low, high = np.quantile(gain[drawn].sum(axis=1) / rows[drawn].sum(axis=1), [0.05, 0.95])
+    return {"held": held, "against": other, "indicator": indicator or "all",
+            "rows": int(rows.sum()), "dyads": len(gain),
+            "nats_a_row": float(gain.sum() / rows.sum()), "low": float(low), "high": float(high)}
+
+
+def drivers(spec: DyadModelSpec, panel: DyadPanel, folder: Path, stamp: str) -> np.ndarray:
+    """Return what the coefficients multiply, of one fit of the drivers that is kept."""
+    kept = folder / f"paths-{stamp[:12]}.npy"
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        fit: StageFit = fit_stage(spec, build_dyad_design(spec, panel, n.DRIVER_STAGE), seed=SEED)
+        np.save(kept, paths_of(fit.posterior, panel))
+    return np.asarray(np.load(kept))
+
+
+def main() -> None:
+    """Run the fits that are missing, and write the summary."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1,
+                        help="processes; each fits with two chains at a time")
+    parser.add_argument("--cluster", help="address of a Dask scheduler, instead of processes")
+    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "validation")
+    parser.add_argument("--runs", type=Path, default=ROOT / "build" / "held_out_dyads")
+    options = parser.parse_args()
+    spec, panel, _ = _layout()
+    stamp = {"code_hash": code_hash(*CODE), "data_hash": panel.data_hash, "seed": SEED,
+             "settings": SETTINGS, "folds": options.folds}
+    paths = drivers(spec, panel, options.runs, stamp["code_hash"])
+    items = {f"{held}-{name}-{fold}": (held, name, fold, options.folds, paths)
+             for held, names in (("dyads", ("partial", "full")), ("spans", tuple(MODELS)))
+             for name in names for fold in range(options.folds)}
+
+    def tell(tally: Tally) -> None:
+        print(f"fits: {tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
+
+    done = {key: dict(result) for key, result in many(
+        score, items, folder=options.runs, stamp=stamp, workers=options.workers,
+        cluster=options.cluster, report=tell).items()}
+    table = pd.DataFrame([row for result in done.values() for row in result["rows"]])
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_text(options.out / "held_out_dyads.csv",
+               table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    indicators = [None, *dict.fromkeys(table["indicator"])]
+    summary = {"model": MODEL, **stamp, "versions": package_versions(),
+               "fits": {key: {name: result[name] for name in ("steps", "ess", "rhat", "seconds")}
+                        for key, result in done.items()},
+               "differences": [difference(table, held, other, indicator)
+                               for held, other in COMPARED for indicator in indicators]}
+    write_text(options.out / "held_out_dyads.json", json.dumps(summary, indent=1) + "\n")
+    for one in summary["differences"]:
+        print(one["held"], "against", one["against"], one["indicator"],
+              f"{one['nats_a_row']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})")
+
+
+if __name__ == "__main__":
+    # Under a name that the workers can import.
+    from benchmarks import held_out_dyads
+
+    held_out_dyads.main()
