@@ -38,6 +38,7 @@ Plummer 2015, Statistics and Computing 25, for cuts; Carroll, Ruppert, Stefanski
 
 from typing import Any
 
+import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
@@ -117,12 +118,7 @@ def _add_cohesion(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign)
 
 def _long_run(data: dict[str, Any], prior: PriorNumbers) -> Any:
     """Return the level to which cohesion tends, shape (dyad, year)."""
-    population = pm.Normal(c.VAR_COEFFICIENT, prior["coefficient.mu"], prior["coefficient.sd"],
-                           dims=c.DIM_COEFFICIENT)
-    by_class = pm.Normal("class_deviation", prior["coefficient_class.mu"],
-                         prior["coefficient_class.sd"], dims=(n.DIM_CLASS, c.DIM_COEFFICIENT))
-    mean = pm.Deterministic(n.VAR_CLASS_COEFFICIENT, population[None, :] + by_class,
-                            dims=(n.DIM_CLASS, c.DIM_COEFFICIENT))
+    mean = _class_coefficients(prior, len(pm.modelcontext(None).coords[n.DIM_CLASS]))
     spread = prior.log_normal_variable(n.VAR_SPREAD, dims=c.DIM_COEFFICIENT)
     raw = pm.Normal("coefficient_of_dyad_raw", dims=(n.DIM_DYAD, c.DIM_COEFFICIENT))
     coefficient = pm.Deterministic(
@@ -137,6 +133,31 @@ def _long_run(data: dict[str, Any], prior: PriorNumbers) -> Any:
         total = total + data["path_switch"][position] * (
             beta * data["path"][2 * position] - delta * data["path"][2 * position + 1])
     return total
+
+
+def _class_coefficients(prior: PriorNumbers, classes: int) -> Any:
+    """Add the coefficients of classes and of their population, shape (class, coefficient).
+
+    Rows tell of classes, and of the population through them alone. So the classes are sampled as
+    what they are without a population, equally correlated normals, and the population given them.
+    """
+    mu, between = prior["coefficient.mu"], prior["coefficient.sd"] ** 2
+    # A class's mean deviation is 0 unless the prior says otherwise.
+    apart, within = prior["coefficient_class.mu"], prior["coefficient_class.sd"] ** 2
+    found = pm.Flat(n.VAR_CLASS_COEFFICIENT, dims=(n.DIM_CLASS, c.DIM_COEFFICIENT))
+    centre, total = found.sum(axis=0) / classes, within + classes * between
+    away = centre - mu - apart
+    pm.Potential("coefficients_of_their_prior", -0.5 * (
+        pt.sum((found - centre) ** 2) / within + classes * pt.sum(away**2) / total
+        + found.shape[1] * (classes * np.log(2.0 * np.pi) + (classes - 1) * pt.log(within)
+                            + pt.log(total))))
+    raw = pm.Normal("coefficient_raw", dims=c.DIM_COEFFICIENT)
+    population = pm.Deterministic(
+        c.VAR_COEFFICIENT, mu + classes * between / total * away
+        + pt.sqrt(between * within / total) * raw, dims=c.DIM_COEFFICIENT)
+    pm.Deterministic("class_deviation", found - population[None, :],
+                     dims=(n.DIM_CLASS, c.DIM_COEFFICIENT))
+    return found
 
 
 def _expected(long_run: Any, phi: Any, dyads: int, response: str) -> Any:

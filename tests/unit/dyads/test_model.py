@@ -183,9 +183,31 @@ def test_years_sampled_apart_from_their_mean_have_the_prior_of_independent_effec
     expected = (stats.norm.logpdf(intercept, mu, wide).sum()
                 + stats.norm.logpdf(effect, 0, sd).sum()
                 + stats.norm.logpdf(idle @ start).sum() + whole)
-    sampled = [model[name] for name in names] + list(model.potentials)
+    sampled = [model[name] for name in names] + [
+        one for one in model.potentials if not one.name.startswith("coefficients")]
     found = float(model.compile_logp(vars=sampled)(point))
     assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_coefficients_of_classes_and_population_have_the_nested_prior(spec, made):
+    """Sampled as classes, then the population given them: the density is that of the nesting.
+
+    Of the population given the classes a standard normal is sampled: a change of variables by the
+    conditional sd.
+    """
+    design, model, point, values = effects_at(spec, made[0], n.COHESION_STAGE)
+    names = [n.VAR_CLASS_COEFFICIENT, c.VAR_COEFFICIENT, "class_deviation"]
+    classes, population, deviation = values(names)({})
+    assert classes.shape == (len(design.coords[n.DIM_CLASS]), 4)
+    np.testing.assert_allclose(classes, population + deviation, rtol=1e-12)
+    wide, narrow = (getattr(spec.priors, name) for name in ("coefficient", "coefficient_class"))
+    given = 1.0 / np.sqrt(wide.sd**-2.0 + len(classes) * narrow.sd**-2.0)
+    expected = (stats.norm.logpdf(population, wide.mu, wide.sd).sum()
+                + stats.norm.logpdf(deviation, narrow.mu, narrow.sd).sum() + 4 * np.log(given))
+    (potential,) = [one for one in model.potentials if one.name.startswith("coefficients")]
+    found = float(model.compile_logp(vars=[model[names[0]], model["coefficient_raw"], potential])(
+        point))
+    assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_paths_and_years_act_as_the_hypothesis_says(spec, made):
