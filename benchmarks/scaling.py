@@ -102,11 +102,12 @@ def measure(months: int, copies: int, seeds: int) -> dict[str, Any]:
             "steps": float(middle["steps"]), "fits": fits}
 
 
-def exponents(sizes: list[dict[str, Any]], of: str) -> dict[str, dict[str, float]]:
+def exponents(sizes: list[dict[str, Any]], of: str, costs: dict[str, str] = COSTS
+              ) -> dict[str, dict[str, float]]:
     """Return the slope of each log cost on the log size, with its 95% interval."""
     found = {}
     x = np.log([one[of] for one in sizes])
-    for name, key in COSTS.items():
+    for name, key in costs.items():
         line = stats.linregress(x, np.log([one[key] for one in sizes]))
         reach = float(stats.t.ppf(0.975, len(x) - 2)) * line.stderr
         found[name] = {"exponent": float(line.slope), "low": float(line.slope - reach),
@@ -144,6 +145,44 @@ def sizes() -> list[tuple[int, int]]:
     return list(dict.fromkeys(wanted))
 
 
+def in_processes(script: tuple[str, ...], wanted: dict[str, str], runs: Path, seeds: int,
+                 code: str) -> list[dict[str, Any]]:
+    """Measure every size in a process of its own, unless it is there already.
+
+    Parameters
+    ----------
+    script : tuple of str
+        Command that measures one size, given as ``--one``, with ``--seeds``, into ``--out``.
+    wanted : dict of str to str
+        What ``--one`` is given, and the name under which the result is kept.
+    runs : pathlib.Path
+        Folder of results.
+    seeds : int
+    code : str
+        Hash of the code that is measured.
+
+    Returns
+    -------
+    list of dict
+        What was measured, with ``peak_memory_mb``.
+    """
+    runs.mkdir(parents=True, exist_ok=True)
+    found = []
+    for one, name in wanted.items():
+        part = runs / f"{name}-{seeds}-{code[:12]}.json"
+        if not part.is_file():
+            raw = part.with_suffix(".raw")
+            failed, _, peak = start([*script, "--one", one, "--seeds", str(seeds), "--out",
+                                     str(raw)], part.with_suffix(".log"), dict(os.environ))
+            if failed:
+                sys.exit(f"{name}: {failed}")
+            write_text(part, json.dumps(json.loads(raw.read_text()) | {"peak_memory_mb": peak}))
+            raw.unlink()
+        found.append(json.loads(part.read_text()))
+        print({key: value for key, value in found[-1].items() if key != "fits"}, flush=True)
+    return found
+
+
 def main() -> None:
     """Measure the sizes that are missing, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -157,21 +196,9 @@ def main() -> None:
         months, copies = map(int, options.one.split(","))
         write_text(options.out, json.dumps(measure(months, copies, options.seeds)))
         return
-    options.runs.mkdir(parents=True, exist_ok=True)
-    code, found = code_hash(*SAMPLED), []
-    for months, copies in sizes():
-        part = options.runs / f"{months}-{copies}-{options.seeds}-{code[:12]}.json"
-        if not part.is_file():
-            raw = part.with_suffix(".raw")
-            failed, _, peak = start([*SELF, "--one", f"{months},{copies}", "--seeds",
-                                     str(options.seeds), "--out", str(raw)],
-                                    part.with_suffix(".log"), dict(os.environ))
-            if failed:
-                sys.exit(f"{months} months, {copies} copies: {failed}")
-            write_text(part, json.dumps(json.loads(raw.read_text()) | {"peak_memory_mb": peak}))
-            raw.unlink()
-        found.append(json.loads(part.read_text()))
-        print({key: value for key, value in found[-1].items() if key != "fits"}, flush=True)
+    code = code_hash(*SAMPLED)
+    found = in_processes(SELF, {f"{months},{copies}": f"{months}-{copies}"
+                                for months, copies in sizes()}, options.runs, options.seeds, code)
     by_months = [one for one in found if one["months"] in MONTHS and one["indicators"] == min(
         other["indicators"] for other in found)]
     by_indicators = [one for one in found if one["months"] == USUAL_MONTHS]
