@@ -3,6 +3,7 @@
 import arviz as az
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 import xarray as xr
 from scipy import stats
@@ -53,15 +54,57 @@ def fitted(spec, made):
     return fit_dyad_panel(spec, made[0], seed=3, draws=400, tune=400, gate=LOOSE)
 
 
+# The variables whose densities are looked at together, and the potentials that belong to them.
+PARTS = {
+    "rows": ([c.VAR_OBSERVED], ()),
+    "years": ([f"{c.VAR_INTERCEPT}_at_mean", "year_contrast_raw", "year_mean_raw"],
+              ("intercept_of_its_prior", "year_effects_of_their_prior")),
+    "classes": ([n.VAR_CLASS_COEFFICIENT, "coefficient_raw"], ("coefficients_of_their_prior",))}
+
+
+class Stage:
+    """A stage's model near its start, all that is looked at compiled as one function."""
+
+    def __init__(self, spec, panel, stage):
+        self.spec, self.panel, self.stage = spec, panel, stage
+        self.design = build_dyad_design(spec, panel, stage)
+        self.model = build_dyad_model(spec, self.design)
+        rng = np.random.default_rng(2)
+        self.point = {name: value + 0.3 * rng.standard_normal(np.shape(value))
+                      for name, value in self.model.initial_point().items()}
+        known = set(self.model.named_vars)
+        self.names = sorted(known - {one.name for one in self.model.observed_RVs}
+                            - set(self.design.data))
+        self.parts = {part: names for part, (names, _) in PARTS.items() if set(names) <= known}
+        densities = [self.model.logp(vars=[self.model[name] for name in (
+            *names, *PARTS[part][1])]) for part, names in self.parts.items()]
+        free = self.model.replace_rvs_by_values([self.model[name] for name in self.names])
+        # Called a few hundred times at most: compiled by nothing but Python.
+        self._all = self.model.compile_fn([*free, *densities], inputs=self.model.value_vars,
+                                          point_fn=True, on_unused_input="ignore",
+                                          mode="FAST_COMPILE")
+
+    def at(self, moved=None, hypothesis="H12"):
+        """Return values by name and densities by part, at the point with some values moved."""
+        switched = self.design.with_hypothesis(self.spec, hypothesis).data
+        with self.model:
+            pm.set_data({name: switched[name] for name in ("path_switch", "year_switch")})
+        found = self._all({**self.point, **(moved or {})})
+        count = len(self.names)
+        return (dict(zip(self.names, map(np.asarray, found[:count]), strict=True)),
+                dict(zip(self.parts, map(float, found[count:]), strict=True)))
+
+
+@pytest.fixture(scope="module")
+def stages(spec, made):
+    return {stage: Stage(spec, made[0], stage) for stage in n.STAGES}
+
+
 @pytest.mark.parametrize("stage", n.STAGES)
-def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
+def test_the_likelihood_is_that_of_every_row_written_out(stages, made, stage):
     panel, _ = made
-    design = build_dyad_design(spec, panel, stage)
-    model = build_dyad_model(spec, design)
-    rng = np.random.default_rng(1)
-    start = model.initial_point()
-    point = {name: value + 0.3 * rng.standard_normal(np.shape(value))
-             for name, value in start.items()}
+    design = stages[stage].design
+    values, densities = stages[stage].at()
     latents = c.PATHS if stage == n.DRIVER_STAGE else (c.COHESION,)
     labels = design.coords[c.DIM_INDICATOR]
     lasting = [labels[one.indicator] for one in design.own]
@@ -69,10 +112,6 @@ def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
     assert sorted([*lasting, *noisy]) == sorted(labels)
     names = [*latents, "loading", "noise", c.VAR_INTERCEPT, n.VAR_UNIT_DEVIATION,
              n.VAR_YEAR_EFFECT, *(n.error_of(name) for name in lasting)]
-    free = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]),
-                            inputs=model.value_vars, point_fn=True, on_unused_input="ignore")
-    values = dict(zip(names, free(point), strict=True))
-    found = float(model.compile_logp(vars=[model[c.VAR_OBSERVED]])(point))
     cells = {name: dict(zip(design.coords[dim], values[name], strict=True)) for name, dim in (
         (n.VAR_UNIT_DEVIATION, n.DIM_UNIT_CELL), (n.VAR_YEAR_EFFECT, n.DIM_YEAR_CELL))}
     members, dyads = panel.members, list(panel.dyads.index)
@@ -100,45 +139,31 @@ def test_the_likelihood_is_that_of_every_row_written_out(spec, made, stage):
         predictors.append(mu)
         total += float(LIKELIHOODS[family].log_density(row.y, mu, noise, size, 4.0))
     assert len(predictors) == len(design.data["y"])
-    assert found == pytest.approx(total, rel=1e-9)
+    assert densities["rows"] == pytest.approx(total, rel=1e-9)
     # The same rows from draws: twice the same one.
     twice = xr.Dataset({name: (("chain", "draw", *(f"{name}_{k}" for k in range(value.ndim))),
-                               np.stack([value, value])[None]) for name, value in values.items()})
+                               np.stack([values[name]] * 2)[None])
+                        for name in names for value in [values[name]]})
     again = row_predictors(design, twice)
     assert again.shape == (2, len(predictors))
     np.testing.assert_allclose(again, [predictors] * 2, rtol=1e-9, atol=1e-12)
 
 
-def effects_at(spec, panel, stage, hypothesis="H12"):
-    """Return a design, its model, and functions of a point near the start and of moved ones."""
-    design = build_dyad_design(spec, panel, stage, hypothesis)
-    model = build_dyad_model(spec, design)
-    rng = np.random.default_rng(2)
-    point = {name: value + 0.5 * rng.standard_normal(np.shape(value))
-             for name, value in model.initial_point().items()}
-
-    def values(names):
-        free = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]),
-                                inputs=model.value_vars, point_fn=True, on_unused_input="ignore")
-        return lambda moved: [np.asarray(one) for one in free({**point, **moved})]
-
-    return design, model, point, values
-
-
 @pytest.mark.parametrize("hypothesis", ["H12", "H0"])
-def test_a_year_is_sampled_by_its_sum_with_the_prior_unchanged(spec, made, hypothesis):
+def test_a_year_is_sampled_by_its_sum_with_the_prior_unchanged(stages, made, hypothesis):
     """The sampled coordinates are a rotation of what the year adds and of the anchor's effect."""
     panel, _ = made
-    design, _, _, values = effects_at(spec, panel, n.COHESION_STAGE, hypothesis)
+    design = stages[n.COHESION_STAGE].design
     labels, anchor = design.coords[c.DIM_INDICATOR], "un_same_votes"
     assert labels[design.anchor] == anchor
     cells = design.coords[n.DIM_YEAR_CELL]
     mine = [at for at, label in enumerate(cells) if label.startswith(f"{anchor}:")]
     years = design.anchor_years
     assert [cells[at] for at in mine] == [f"{anchor}:{panel.years[at]}" for at in years]
-    year, effect, sd, effect_sd, loading, raw, total = values(
-        [n.VAR_COMMON_YEAR, n.VAR_YEAR_EFFECT, "common_year_sd", n.VAR_YEAR_EFFECT_SD, "loading",
-         "common_year_raw", "year_total_raw"])({})
+    values, _ = stages[n.COHESION_STAGE].at(hypothesis=hypothesis)
+    year, effect, sd, effect_sd, loading, raw, total = (values[name] for name in (
+        n.VAR_COMMON_YEAR, n.VAR_YEAR_EFFECT, "common_year_sd", n.VAR_YEAR_EFFECT_SD, "loading",
+        "common_year_raw", "year_total_raw"))
     total, scale = total[0], effect_sd[design.anchor]
     np.testing.assert_allclose(
         total[years] ** 2 + raw[years] ** 2,
@@ -150,23 +175,23 @@ def test_a_year_is_sampled_by_its_sum_with_the_prior_unchanged(spec, made, hypot
 
 @pytest.mark.parametrize("stage", n.STAGES)
 def test_years_sampled_apart_from_their_mean_have_the_prior_of_independent_effects(
-        spec, made, stage):
+        stages, spec, stage):
     """By the change of variables, its Jacobian from differences."""
-    panel, _ = made
-    design, model, point, values = effects_at(spec, panel, stage)
+    here = stages[stage]
+    design, point = here.design, here.point
     cells, labels = design.coords[n.DIM_YEAR_CELL], design.coords[c.DIM_INDICATOR]
     rest = [at for at, of in enumerate(design.year_indicator) if of != design.anchor]
     assert [cells[at] for at in rest] == design.coords[n.DIM_OTHER_CELL]
     kinds = sorted(set(design.year_indicator[rest]))
-    names = [f"{c.VAR_INTERCEPT}_at_mean", "year_contrast_raw", "year_mean_raw"]
-    at = values([c.VAR_INTERCEPT, n.VAR_YEAR_EFFECT, n.VAR_YEAR_EFFECT_SD])
-    sd = at({})[2][design.year_indicator[rest]]
+    names = PARTS["years"][0]
+    values, densities = here.at()
+    sd = values[n.VAR_YEAR_EFFECT_SD][design.year_indicator[rest]]
 
     def natural(flat):
         moved = dict(zip(names, np.split(flat, np.cumsum([point[one].size for one in names])[:-1]),
                          strict=True))
-        intercept, effect, _ = at(moved)
-        return np.concatenate([intercept, effect[rest]])
+        found, _ = here.at(moved)
+        return np.concatenate([found[c.VAR_INTERCEPT], found[n.VAR_YEAR_EFFECT][rest]])
 
     start = np.concatenate([point[name] for name in names])
     step = 1e-5
@@ -183,31 +208,25 @@ def test_years_sampled_apart_from_their_mean_have_the_prior_of_independent_effec
     expected = (stats.norm.logpdf(intercept, mu, wide).sum()
                 + stats.norm.logpdf(effect, 0, sd).sum()
                 + stats.norm.logpdf(idle @ start).sum() + whole)
-    sampled = [model[name] for name in names] + [
-        one for one in model.potentials if not one.name.startswith("coefficients")]
-    found = float(model.compile_logp(vars=sampled)(point))
-    assert found == pytest.approx(expected, abs=1e-5)
+    assert densities["years"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_coefficients_of_classes_and_population_have_the_nested_prior(spec, made):
+def test_coefficients_of_classes_and_population_have_the_nested_prior(stages, spec):
     """Sampled as classes, then the population given them: the density is that of the nesting.
 
     Of the population given the classes a standard normal is sampled: a change of variables by the
     conditional sd.
     """
-    design, model, point, values = effects_at(spec, made[0], n.COHESION_STAGE)
-    names = [n.VAR_CLASS_COEFFICIENT, c.VAR_COEFFICIENT, "class_deviation"]
-    classes, population, deviation = values(names)({})
-    assert classes.shape == (len(design.coords[n.DIM_CLASS]), 4)
+    values, densities = stages[n.COHESION_STAGE].at()
+    classes, population, deviation = (values[name] for name in (
+        n.VAR_CLASS_COEFFICIENT, c.VAR_COEFFICIENT, "class_deviation"))
+    assert classes.shape == (len(spec.model.classes), 4)
     np.testing.assert_allclose(classes, population + deviation, rtol=1e-12)
     wide, narrow = (getattr(spec.priors, name) for name in ("coefficient", "coefficient_class"))
     given = 1.0 / np.sqrt(wide.sd**-2.0 + len(classes) * narrow.sd**-2.0)
     expected = (stats.norm.logpdf(population, wide.mu, wide.sd).sum()
                 + stats.norm.logpdf(deviation, narrow.mu, narrow.sd).sum() + 4 * np.log(given))
-    (potential,) = [one for one in model.potentials if one.name.startswith("coefficients")]
-    found = float(model.compile_logp(vars=[model[names[0]], model["coefficient_raw"], potential])(
-        point))
-    assert found == pytest.approx(expected, abs=1e-9)
+    assert densities["classes"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_paths_and_years_act_as_the_hypothesis_says(spec, made):
@@ -262,6 +281,7 @@ def test_dyads_scatter_about_their_class(fitted, made):
         assert (np.sign(mine["standardised"]) == np.sign(mine["q50"])).mean() > 0.9
 
 
+@pytest.mark.repeat
 def test_same_seed_same_draws_and_a_saved_fit_comes_back(spec, made, tmp_path):
     fitted = fit_dyad_panel(spec, made[0], seed=3, draws=20, tune=20, gate=LOOSE)
     once_more = fit_dyad_panel(spec, made[0], seed=3, draws=20, tune=20, gate=LOOSE)

@@ -151,10 +151,10 @@ def test_sentences_name_the_least_favourable_baseline(inputs):
 
 @pytest.mark.parametrize(("value", "error", "said"), [
     (1.5, 0.03, "favour H1 over HX by 4.48 to 1 ("),
-    (-1.2, 0.9, "favour HX over H1 by 3.32 to 1 ("),
+    (-1.2, 0.9, "favour HX over H1 by 3.32 to 1, within the Monte Carlo error ("),
     (0.05, 0.02, "hardly tell H1 from HX, 1.05 to 1 for H1 ("),
     (-0.01, 0.03, "hardly tell H1 from HX, 1.01 to 1 for HX, within the Monte Carlo error (")])
-def test_odds_under_three_hardly_tell_and_say_where_they_are_noise(inputs, value, error, said):
+def test_odds_under_three_hardly_tell_and_all_say_where_they_are_noise(inputs, value, error, said):
     verdicts = inputs.verdicts.assign(log_bayes_factor=value, log_bayes_factor_se=error)
     found = summary.sentences(replace(inputs, verdicts=verdicts))
     assert said in found[0]["text"]
