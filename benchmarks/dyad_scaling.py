@@ -44,8 +44,6 @@ YEARS: Final = 70
 # As many members for each dyad as in the shipped panel: 57 of 252.
 MEMBERS: Final = 57 / 252
 SETTINGS: Final = {"draws": 200, "tune": 200, "chains": 2}
-COSTS: Final = {"gradient": "gradient_seconds", "fit": "fit_seconds",
-                "effective draw": "seconds_an_effective_draw"}
 SELF: Final = (sys.executable, str(Path(__file__).resolve()))
 CODE: Final = (*SAMPLED, "dyads/*.py")
 
@@ -110,10 +108,10 @@ def main() -> None:
         write_text(options.out, json.dumps(measure(options.one, options.seeds)))
         return
     code = code_hash(*CODE)
-    found = in_processes(SELF, {str(dyads): f"{dyads}" for dyads in DYADS}, options.runs,
+    found = in_processes(SELF, {str(dyads): str(dyads) for dyads in DYADS}, options.runs,
                          options.seeds, code)
     result = {"model": MODEL, "seeds": options.seeds, "settings": SETTINGS, "sizes": found,
-              "exponents": exponents(found, "dyad_years", COSTS), "code_hash": code,
+              "exponents": exponents(found, "dyad_years"), "code_hash": code,
               "machine": machine(), "versions": package_versions()}
     write_text(options.out, json.dumps(result, indent=1) + "\n")
     write_text(options.out.with_suffix(".md"), markdown(result))

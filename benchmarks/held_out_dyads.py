@@ -33,7 +33,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.design import DyadDesign, build_dyad_design, stage_mask
 from bayes_alliance.dyads.fitting import StageFit, fit_stage, load_dyad_model, paths_of
-from bayes_alliance.dyads.predictors import row_predictors
+from bayes_alliance.dyads.predictors import evenly_drawn, row_predictors
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.dyads.tables import DyadPanel
 from bayes_alliance.inference import package_versions
@@ -82,13 +82,10 @@ def folds_of(panel: DyadPanel, rows: pd.DataFrame, held: str, folds: int) -> np.
 def log_scores(design: DyadDesign, posterior: Any, rows: np.ndarray) -> np.ndarray:
     """Return the log predictive density of some rows, shape (row,)."""
     mu = row_predictors(design, posterior, DRAWS)[:, rows]
-    total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    used = np.unique(np.linspace(0, total - 1, min(DRAWS, total)).round().astype(int))
     labels, noisy = design.coords[c.DIM_INDICATOR], design.coords[n.DIM_NOISY]
-    draws = posterior[c.VAR_NOISE].transpose("chain", "draw", ...).to_numpy().reshape(
-        total, len(noisy))[used]
-    noise = np.full((len(used), len(labels)), n.LASTING_NOISE)
-    noise[:, [labels.index(name) for name in noisy]] = draws
+    noise = np.full((len(mu), len(labels)), n.LASTING_NOISE)
+    noise[:, [labels.index(name) for name in noisy]] = evenly_drawn(
+        posterior, DRAWS)(c.VAR_NOISE)
     data, found = design.data, np.empty(mu.shape)
     code = {value: name for name, value in c.FAMILY_CODES.items()}
     family = data["family_code"][rows]

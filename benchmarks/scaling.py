@@ -102,12 +102,11 @@ def measure(months: int, copies: int, seeds: int) -> dict[str, Any]:
             "steps": float(middle["steps"]), "fits": fits}
 
 
-def exponents(sizes: list[dict[str, Any]], of: str, costs: dict[str, str] = COSTS
-              ) -> dict[str, dict[str, float]]:
+def exponents(sizes: list[dict[str, Any]], of: str) -> dict[str, dict[str, float]]:
     """Return the slope of each log cost on the log size, with its 95% interval."""
     found = {}
     x = np.log([one[of] for one in sizes])
-    for name, key in costs.items():
+    for name, key in COSTS.items():
         line = stats.linregress(x, np.log([one[key] for one in sizes]))
         reach = float(stats.t.ppf(0.975, len(x) - 2)) * line.stderr
         found[name] = {"exponent": float(line.slope), "low": float(line.slope - reach),

@@ -3,6 +3,8 @@
 Invariant: NumPy only, sharing no code with the compiled model.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 
@@ -10,7 +12,27 @@ from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.design import DyadDesign
 
-__all__ = ["row_predictors"]
+__all__ = ["evenly_drawn", "row_predictors"]
+
+
+def evenly_drawn(posterior: xr.Dataset, most: int | None = None) -> Callable[[str], np.ndarray]:
+    """Return a function from a variable's name to draws of it, the same ones for all.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+        Draws with dims ``chain``, ``draw`` and others.
+    most : int, optional
+        How many draws are used, evenly spaced; all by default.
+    """
+    total = posterior.sizes["chain"] * posterior.sizes["draw"]
+    used = np.unique(np.linspace(0, total - 1, min(most or total, total)).round().astype(int))
+
+    def draws(name: str) -> np.ndarray:
+        array = posterior[name].transpose("chain", "draw", ...).to_numpy()
+        return np.asarray(array.reshape(total, *array.shape[2:])[used])
+
+    return draws
 
 
 def row_predictors(design: DyadDesign, posterior: xr.Dataset, most: int | None = None
@@ -30,13 +52,7 @@ def row_predictors(design: DyadDesign, posterior: xr.Dataset, most: int | None =
     -------
     numpy.ndarray, shape (draw, row)
     """
-    total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    used = np.unique(np.linspace(0, total - 1, min(most or total, total)).round().astype(int))
-
-    def draws(name: str) -> np.ndarray:
-        array = posterior[name].transpose("chain", "draw", ...).to_numpy()
-        return np.asarray(array.reshape(total, *array.shape[2:])[used])
-
+    draws = evenly_drawn(posterior, most)
     data, row, year = design.data, design.data["row_indicator"], design.data["first"]
     latents = c.PATHS if design.stage == n.DRIVER_STAGE else (c.COHESION,)
     states = np.concatenate([draws(name) for name in latents], axis=1)
@@ -45,7 +61,7 @@ def row_predictors(design: DyadDesign, posterior: xr.Dataset, most: int | None =
     if both.any():
         state[:, both] = (state[:, both] + states[:, data["second_series"][both], year[both]]) / 2.0
     slope = data["oriented"] * draws(c.VAR_LOADING)[:, row]
-    cell = np.concatenate([np.zeros((len(used), 1)), draws(n.VAR_UNIT_DEVIATION),
+    cell = np.concatenate([np.zeros((len(states), 1)), draws(n.VAR_UNIT_DEVIATION),
                            draws(n.VAR_YEAR_EFFECT)], axis=1)
     found = draws(c.VAR_INTERCEPT)[:, row] + slope * state
     found += cell[:, data["nuisance_cell"][:, 0]] + cell[:, data["nuisance_cell"][:, 1]]
