@@ -1,7 +1,6 @@
 """Many fits on a real Dask scheduler: the same numbers, and nothing lost with a worker."""
 
 import contextlib
-import functools
 import gc
 import os
 import signal
@@ -25,33 +24,12 @@ from bayes_alliance.inference.many import Tally, many
 KEYS = [f"seed-{seed}" for seed in range(1, 5)]
 
 
-INDICATORS = {
-    c.THREAT: ["hankook_yomiuri_military_threat_rok", "hankook_yomiuri_military_threat_japan"],
-    c.CREDIBILITY: ["pew_confidence_president_rok", "pew_confidence_president_japan"],
-    c.COHESION: ["hankook_yomiuri_relations_good_rok", "hankook_yomiuri_relations_good_japan"]}
-
-
-@functools.cache
-def small():
-    """The flagship with one question to both publics for each latent, in its last ten years."""
-    from bayes_alliance.spec import ModelSpec, find_data_folder, read_model
-    from bayes_alliance.tables import build_panel, read_dataset
-
-    raw = read_model("rok_japan").model_dump(mode="json")
-    raw["model"]["start"] = "2015-01"
-    raw["forecast"]["outcomes"] = {}
-    for latent, indicators in INDICATORS.items():
-        raw["latents"][latent]["indicators"] = indicators
-    spec = ModelSpec.model_validate(raw)
-    return spec, build_panel(read_dataset(find_data_folder("rok_japan")), spec)
-
-
 def short_fit(key, item):
-    """A few draws of the small model, a pause, and whether they cost a compilation."""
-    from bayes_alliance.inference import Gate, fit_panel
+    """A few draws of the second model, a pause, and whether they cost a compilation."""
+    from bayes_alliance.inference import Gate, fit_panel, load_model
 
     note(item["log"], "begun", key)
-    spec, panel = small()
+    spec, panel = load_model("japan_philippines")
     steps = []
     fit = fit_panel(spec, panel, seed=item["seed"], draws=10, tune=20, chains=2,
                     gate=Gate(rhat=99.0, rhat_states=99.0, ess=0.0, bfmi=0.0, divergences=9999),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bayes_alliance import constants as c
+from bayes_alliance.inference import load_model
 from bayes_alliance.inference.compiled import compiled_model
 from bayes_alliance.inference.kept import entries as made_entries
 from bayes_alliance.inference.laplace import Coordinates
@@ -51,7 +52,8 @@ def called_expand(entry, memory, position, count):
 
 
 @pytest.fixture(scope="module")
-def compiled(spec, panel):
+def compiled():
+    spec, panel = load_model("japan_philippines")
     return compiled_model(spec, panel, build_design(spec, panel))
 
 
