@@ -67,12 +67,12 @@ def test_every_row_finds_its_series_and_its_cells(panel, stage):
     assert len(rows) == len(data["y"])
     japan, pair = members.index("japan"), dyads.index("south_korea-japan")
     # Name, unit, series of the latent, series of the row.
-    # Lasting errors of troops and visits, then what both members share.
-    own, both = 2 * len(members), 4 * len(members)
+    # Threat, credibility and the lasting errors of troops, then what both members share.
+    own, both = 2 * len(members), 3 * len(members)
     korea = members.index("south_korea")
     expected = {n.DRIVER_STAGE: [
         ("us_troops", "japan", len(members) + japan, own + japan),
-        ("us_visits", "japan", len(members) + japan, own + len(members) + japan),
+        ("us_visits", "japan", len(members) + japan, len(members) + japan),
         ("shared_disputes", "south_korea-japan", {korea, japan}, both + pair)],
         n.COHESION_STAGE: [("dispute", "south_korea-japan", pair, pair),
                            ("un_same_votes", "south_korea-japan", pair, pair)]}
