@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bayes_alliance.api import (
         Fit,
         backtest,
+        borrow,
         check_data,
         compare,
         fit,
@@ -57,6 +58,7 @@ __all__ = [
     "SchemaError",
     "SpecError",
     "backtest",
+    "borrow",
     "check_data",
     "compare",
     "fit",

@@ -23,6 +23,7 @@ from bayes_alliance.forecast import (
 from bayes_alliance.forecast import forecast as _forecast
 from bayes_alliance.forecast.skill import DEFAULT
 from bayes_alliance.hypotheses import (
+    Borrowed,
     Episodes,
     Evidence,
     Stones,
@@ -48,11 +49,12 @@ from bayes_alliance.inference import load_fit as load
 from bayes_alliance.inference.many import Tally
 from bayes_alliance.inference.result import require_finished
 from bayes_alliance.report import FitShelf, make_report
+from bayes_alliance.report.borrowing import borrow_from_files
 from bayes_alliance.spec import find_data_folder, read_model
 from bayes_alliance.tables import check_dataset
 
-__all__ = ["Backtest", "Comparison", "Fit", "backtest", "check_data", "compare", "fit", "forecast",
-           "load", "read_model", "report", "robustness"]
+__all__ = ["Backtest", "Borrowed", "Comparison", "Fit", "backtest", "borrow", "check_data",
+           "compare", "fit", "forecast", "load", "read_model", "report", "robustness"]
 
 Announce = Callable[[str], None]
 
@@ -154,6 +156,11 @@ def _told(announce: Announce | None) -> Callable[[Tally], None] | None:
     if announce is None:
         return None
     return lambda tally: announce(f"stepping stones: {tally.finished} of {tally.total}")
+
+
+def borrow(fit: str | Path, others: str | Path, *, weight: float = 0.5) -> Borrowed:
+    """Say what others add; see :func:`bayes_alliance.report.borrowing.borrow_from_files`."""
+    return borrow_from_files(fit, others, weight=weight)
 
 
 def forecast(model: str | Path, horizon: int | None = None, *, scenario: ScenarioLike = AS_NOW,

@@ -19,7 +19,8 @@ from bayes_alliance.exceptions import did_you_mean
 from bayes_alliance.model.predict import softabs
 
 __all__ = ["READINGS", "PopulationResult", "class_contrasts", "dyad_effects", "flat_draws",
-           "groups_of", "paths_of_dyad", "population_effects", "readings", "summarise"]
+           "groups_of", "paths_of_dyad", "population_effects", "readings", "standardised_effects",
+           "summarise"]
 
 # Which signs each reading of the theory predicts; 1 is above zero, -1 below, 0 any.
 READINGS: Final[dict[str, dict[str, int]]] = {
@@ -116,24 +117,34 @@ def dyad_effects(fit: DyadFit, dyads: list[str] | None = None) -> pd.DataFrame:
     for name in dyads or ():
         if name not in fit.dyads:
             raise ValueError(f"the fit has no dyad {name!r}{did_you_mean(name, fit.dyads)}")
-    labels = [str(one) for one in fit.posterior[n.DIM_DYAD].to_numpy()]
-    members = [str(one) for one in fit.drivers[c.DIM_MEMBER].to_numpy()]
-    coefficient = flat_draws(fit.posterior[n.VAR_DYAD_COEFFICIENT])
-    eta = flat_draws(fit.posterior[c.COHESION])
-    drivers = [flat_draws(fit.drivers[latent]) for latent in c.PATHS]
     rows = []
     for dyad in dyads or fit.dyads:
-        about, k = fit.dyads[dyad], labels.index(dyad)
-        spread = eta[:, k].std(axis=1)
-        sides = [members.index(about[side]) for side in ("member_a", "member_b")]
-        paths = _paths([state[:, sides[0]] for state in drivers],
-                       [state[:, sides[1]] for state in drivers]).mean(axis=0)
-        for j, (name, path) in enumerate(zip(c.COEFFICIENTS, paths, strict=True)):
-            values = coefficient[:, k, j]
+        about = fit.dyads[dyad]
+        values = _coefficients(fit, dyad)
+        effects = np.median(standardised_effects(fit, dyad), axis=0)
+        for j, name in enumerate(c.COEFFICIENTS):
             rows.append({"dyad": dyad, "class": about["class"], "region": about["region"],
-                         "coefficient": name, **summarise(values),
-                         "standardised": float(np.median(values * path.std() / spread))})
+                         "coefficient": name, **summarise(values[:, j]),
+                         "standardised": float(effects[j])})
     return pd.DataFrame(rows)
+
+
+def standardised_effects(fit: DyadFit, dyad: str) -> np.ndarray:
+    """Return draws of a dyad's coefficients in sds of its cohesion for an sd of the driver.
+
+    The sd of what a coefficient multiplies is that of its posterior mean over the years.
+
+    Returns
+    -------
+    numpy.ndarray, shape (sample, path coefficient)
+    """
+    paths = paths_of_dyad(fit, dyad).mean(axis=0)
+    eta = flat_draws(fit.posterior[c.COHESION].sel({n.DIM_DYAD: dyad}))
+    return _coefficients(fit, dyad) * paths.std(axis=1) / eta.std(axis=1)[:, None]
+
+
+def _coefficients(fit: DyadFit, dyad: str) -> np.ndarray:
+    return flat_draws(fit.posterior[n.VAR_DYAD_COEFFICIENT].sel({n.DIM_DYAD: dyad}))
 
 
 def paths_of_dyad(fit: DyadFit, dyad: str) -> np.ndarray:
@@ -147,11 +158,6 @@ def paths_of_dyad(fit: DyadFit, dyad: str) -> np.ndarray:
     about = fit.dyads[dyad]
     first, second = ([flat_draws(fit.drivers[latent].sel({c.DIM_MEMBER: about[side]}))
                       for latent in c.PATHS] for side in ("member_a", "member_b"))
-    return _paths(first, second)
-
-
-def _paths(first: list[np.ndarray], second: list[np.ndarray]) -> np.ndarray:
-    """Return means and half gaps of the states of two members, given by latent."""
     parts: list[np.ndarray] = []
     for one, other in zip(first, second, strict=True):
         parts += [(one + other) / 2.0, softabs(one - other) / 2.0]

@@ -1,5 +1,6 @@
 """Episodes, contributions, evidence, verdicts."""
 
+from bayes_alliance.hypotheses.borrowing import Borrowed, OtherPairs, borrow
 from bayes_alliance.hypotheses.cut import Cut, cut_drivers
 from bayes_alliance.hypotheses.episodes import Episodes, compare_episodes
 from bayes_alliance.hypotheses.evidence import (
@@ -21,10 +22,12 @@ from bayes_alliance.hypotheses.verdicts import Verdicts, judge, readings
 from bayes_alliance.hypotheses.windows import fit_until
 
 __all__ = [
+    "Borrowed",
     "Cut",
     "EffectSizes",
     "Episodes",
     "Evidence",
+    "OtherPairs",
     "Periods",
     "PriorScales",
     "Robustness",
@@ -33,6 +36,7 @@ __all__ = [
     "Verdicts",
     "absolute_values",
     "agreeing",
+    "borrow",
     "compare_episodes",
     "components",
     "cut_drivers",

@@ -34,7 +34,7 @@ from bayes_alliance.hypotheses.verdicts import readings
 from bayes_alliance.inference import Fit
 from bayes_alliance.spec import ModelSpec
 
-__all__ = ["OMEGA", "EffectSizes", "effect_sizes"]
+__all__ = ["OMEGA", "EffectSizes", "effect_sizes", "relative_sd"]
 
 COLUMNS: Final = ("quantity", "scale", "mean", "sd", "q05", "q50", "q95", "positive", "inside",
                   "above", "below", "prior_positive", "flag")
@@ -123,7 +123,7 @@ def effect_sizes(fit: Fit, *, rope: float = 0.1) -> EffectSizes:
     if not (np.isfinite(rope) and rope > 0):
         raise ValueError(f"rope is {rope} (allowed: a positive number)")
     raw = _coefficients(fit)
-    scale = dict(zip(c.COEFFICIENTS, np.moveaxis(_relative_sd(fit), 2, 0), strict=True))
+    scale = dict(zip(c.COEFFICIENTS, np.moveaxis(relative_sd(fit), 2, 0), strict=True))
     prior = _prior_positive(fit.spec)
     rows: list[dict[str, Any]] = []
     for name, draws in raw.items():
@@ -145,7 +145,7 @@ def _coefficients(fit: Fit) -> dict[str, np.ndarray]:
             for name in c.COEFFICIENTS}
 
 
-def _relative_sd(fit: Fit) -> np.ndarray:
+def relative_sd(fit: Fit) -> np.ndarray:
     """Return sd(S) / sd(cohesion) over the months, shape (chain, draw, coefficient)."""
     cohesion = fit.posterior[c.COHESION].transpose("chain", "draw", c.DIM_TIME)
     spread = cohesion.to_numpy().astype(float).std(axis=-1, ddof=1)

@@ -36,7 +36,7 @@ COEFFICIENT_WORDS: Final = {
 _MARKS: Final = ("o", "s", "D", "^", "v")
 
 
-def plot_effects_by_class(effects: pd.DataFrame, prior: dict[str, tuple[float, float]],
+def plot_effects_by_class(effects: pd.DataFrame, prior: dict[str, tuple[float, float]] | None,
                           names: dict[str, str], *, width: float = WIDE) -> Figure:
     """Draw the mean coefficients of the population and of every class.
 
@@ -44,7 +44,7 @@ def plot_effects_by_class(effects: pd.DataFrame, prior: dict[str, tuple[float, f
     ----------
     effects : pandas.DataFrame
         ``group``, ``coefficient``, ``q05``, ``q50``, ``q95``.
-    prior : dict of str to (float, float)
+    prior : dict of str to (float, float), optional
         5 and 95% points of every group's prior.
     names : dict of str to str
         How a reader calls each group, in order.
@@ -62,7 +62,9 @@ def plot_effects_by_class(effects: pd.DataFrame, prior: dict[str, tuple[float, f
     for axes, coefficient in zip(panels, c.COEFFICIENTS, strict=True):
         part = effects[effects["coefficient"] == coefficient].set_index("group")
         for row, group in enumerate(names):
-            axes.plot(prior[group], [row, row], color=PALE, linewidth=9, solid_capstyle="butt")
+            if prior is not None:
+                axes.plot(prior[group], [row, row], color=PALE, linewidth=9,
+                          solid_capstyle="butt")
             axes.plot(part.loc[group, ["q05", "q95"]].astype(float), [row, row],
                       color=COLOURS[row], linewidth=2)
             axes.plot(part.at[group, "q50"], row, _MARKS[row % len(_MARKS)], color=COLOURS[row],

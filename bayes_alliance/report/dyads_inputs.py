@@ -32,6 +32,7 @@ from bayes_alliance.dyads.population import (
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.dyads.tables import DyadPanel
 from bayes_alliance.dyads.verdicts import evidence_against_zero, judge_readings
+from bayes_alliance.hypotheses import Borrowed
 from bayes_alliance.inference import FULL_GATE
 from bayes_alliance.spec import readable
 
@@ -75,6 +76,8 @@ class DyadReportInputs:
         How a reader calls each member.
     sources : pandas.DataFrame
         The dataset's table of sources; empty where it is not at hand.
+    borrowed : Borrowed, optional
+        What the other dyads add to a monthly fit of the dyad whose episodes are told.
     """
 
     spec: DyadModelSpec
@@ -98,6 +101,7 @@ class DyadReportInputs:
     provenance: dict[str, Any]
     names: dict[str, str] = field(default_factory=dict)
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
+    borrowed: Borrowed | None = None
 
     def country(self, member: str) -> str:
         """Return how a reader calls a member."""
@@ -110,7 +114,8 @@ class DyadReportInputs:
 
 
 def collect_dyads(fit: DyadFit, panel: DyadPanel, *, names: dict[str, str] | None = None,
-                  sources: pd.DataFrame | None = None) -> DyadReportInputs:
+                  sources: pd.DataFrame | None = None,
+                  borrowed: Borrowed | None = None) -> DyadReportInputs:
     """Compute every table of the report.
 
     Parameters
@@ -123,6 +128,8 @@ def collect_dyads(fit: DyadFit, panel: DyadPanel, *, names: dict[str, str] | Non
         Names of members.
     sources : pandas.DataFrame, optional
         The dataset's table of sources.
+    borrowed : Borrowed, optional
+        See :class:`DyadReportInputs`.
 
     Raises
     ------
@@ -156,7 +163,7 @@ def collect_dyads(fit: DyadFit, panel: DyadPanel, *, names: dict[str, str] | Non
         classes=class_bands(cohesion, panel), changes=changes, episodes=episodes, ranks=ranks,
         observed=_observed(panel), stages=fit.diagnostics, gate=asdict(FULL_GATE),
         provenance=fit.provenance, names=names or {},
-        sources=sources if sources is not None else pd.DataFrame())
+        sources=sources if sources is not None else pd.DataFrame(), borrowed=borrowed)
 
 
 def _episodes_within(panel: DyadPanel) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from bayes_alliance.dyads import (
 )
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.inference import Progress, package_versions
+from bayes_alliance.report.borrowing import borrow_from_files
 from bayes_alliance.report.dyads_inputs import collect_dyads
 from bayes_alliance.report.dyads_page import write_dyad_report
 from bayes_alliance.spec import find_dataset, shipped_folder
@@ -53,7 +54,8 @@ class DyadReport:
 def make_dyad_report(model: str | Path, out: str | Path, *, seed: int = 1,
                      announce: Callable[[str], None] | None = None,
                      report: Callable[[Progress], None] | None = None,
-                     work: str | Path | None = None) -> DyadReport:
+                     work: str | Path | None = None,
+                     borrow: tuple[str | Path, str | Path] | None = None) -> DyadReport:
     """Fit a model over dyads, or take up its fit, and write the report.
 
     Parameters
@@ -67,14 +69,21 @@ def make_dyad_report(model: str | Path, out: str | Path, *, seed: int = 1,
         Called with one line before each step, and with the sampler's progress.
     work : str or pathlib.Path, optional
         Folder in which the fit is kept and taken up again; by default it is not kept.
+    borrow : (path, path), optional
+        A saved monthly fit and a saved fit over dyads that has not seen its pair, see
+        :func:`bayes_alliance.report.borrowing.borrow_from_files`: the page then tells what the
+        other pairs add.
 
     Raises
     ------
     SpecError, DataError
         If the inputs are wrong; nothing is sampled then.
+    SchemaError, ConvergenceError, NotFittedError
+        If the files to borrow from are no such fits; nothing is sampled then.
     """
     say = announce or (lambda _: None)
     spec, panel = load_dyad_model(model)
+    borrowed = None if borrow is None else borrow_from_files(*borrow)
     folder = find_dataset(spec.model.dataset, _model_file(model))
     names = pd.read_csv(folder / "members.csv", dtype=str, keep_default_na=False)
     sources = pd.read_csv(folder / "sources.csv", dtype=str, keep_default_na=False)
@@ -88,7 +97,7 @@ def make_dyad_report(model: str | Path, out: str | Path, *, seed: int = 1,
             Path(work).mkdir(parents=True, exist_ok=True)
             fit.save(fit_file(work, spec, panel, seed), overwrite=True)
     say("drawing and writing the report")
-    inputs = collect_dyads(fit, panel, sources=sources,
+    inputs = collect_dyads(fit, panel, sources=sources, borrowed=borrowed,
                            names=dict(zip(names["member"], names["name"], strict=True)))
     return DyadReport(write_dyad_report(inputs, target), fit.passed, fit.sentence)
 

@@ -28,6 +28,7 @@ DYAD_FILES: Final[dict[str, tuple[str, ...]]] = {
                      "log_bayes_factor", "bound"),
     "episodes.csv": ("dyad", "episode", "first", "last", "baseline_first", "baseline_last",
                      "quantity", "predicted", "mean", "sd", "q05", "q50", "q95", "probability"),
+    "borrowed.csv": ("coefficient", "when", "mean", "sd", "q05", "q50", "q95", "above_zero"),
 }
 DIAGNOSTICS: Final = "diagnostics.json"
 
@@ -69,7 +70,9 @@ def _tables(inputs: DyadReportInputs) -> dict[str, pd.DataFrame]:
             "population.csv": pd.concat([inputs.effects, inputs.contrasts], ignore_index=True),
             "dyads.csv": inputs.dyads.join(span, on="dyad"),
             "hypotheses.csv": evidence.dropna(subset="hypothesis"),
-            "verdicts.csv": inputs.verdicts, "episodes.csv": _episodes(inputs.changes)}
+            "verdicts.csv": inputs.verdicts, "episodes.csv": _episodes(inputs.changes),
+            "borrowed.csv": inputs.borrowed.table if inputs.borrowed else pd.DataFrame(
+                columns=list(DYAD_FILES["borrowed.csv"]))}
 
 
 def _episodes(changes: pd.DataFrame) -> pd.DataFrame:

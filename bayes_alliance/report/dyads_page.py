@@ -73,9 +73,10 @@ def render_dyad_page(inputs: DyadReportInputs, environment: Environment | None =
         ally=words.ally(inputs), peculiar=words.peculiar(inputs), caveat=words.caveat(inputs),
         screen=_screen(inputs), groups=[*groups[1:], "all"], figures=_pictures(inputs),
         effects=_effects(inputs), paths=_paths(inputs), places=_places(inputs),
-        episodes=_episodes(inputs), ranks=_ranks(inputs), indicators=_indicators(inputs),
-        sources=_sources(inputs), stages=inputs.stages, gate=inputs.gate,
-        provenance=inputs.provenance, coefficients=drawing.COEFFICIENT_WORDS, folder=PAGES,
+        episodes=_episodes(inputs), ranks=_ranks(inputs), borrowed=_borrowed(inputs),
+        indicators=_indicators(inputs), sources=_sources(inputs), stages=inputs.stages,
+        gate=inputs.gate, provenance=inputs.provenance,
+        coefficients=drawing.COEFFICIENT_WORDS, folder=PAGES,
         focal=inputs.pair(CHA_DYAD) if len(inputs.changes) else "",
         files=[*DYAD_FILES, DIAGNOSTICS],
         shipped=(shipped_folder("models") / "panels" / f"{inputs.spec.model.name}.toml").is_file(),
@@ -173,6 +174,23 @@ def _ranks(inputs: DyadReportInputs) -> list[dict[str, str]]:
              "interval": wording.interval(wording.percent(row["q05"], unit=False),
                                           wording.percent(row["q95"], unit=False))}
             for row in inputs.ranks.to_dict("records")]
+
+
+def _borrowed(inputs: DyadReportInputs) -> dict[str, Any]:
+    """Return what the other dyads add to the monthly fit; empty where it was not asked for."""
+    found = inputs.borrowed
+    if found is None:
+        return {}
+    whens = ("others", "before", "after")
+    table = found.table.set_index(["coefficient", "when"])
+    effects = [{"quantity": drawing.COEFFICIENT_WORDS[name],
+                "cells": [(words.effect(table.loc[name, when]),
+                           wording.probability(table.at[(name, when), "above_zero"]))
+                          for when in whens]} for name in c.COEFFICIENTS]
+    signs = [{"reading": words.READING_WORDS[row["reading"]],
+              "cells": [wording.probability(row[when]) for when in whens]}
+             for row in found.readings.to_dict("records")]
+    return {"effects": effects, "signs": signs, "sentence": words.borrowed(found)}
 
 
 def _indicators(inputs: DyadReportInputs) -> list[dict[str, str]]:

@@ -13,12 +13,14 @@ from bayes_alliance import constants as c
 from bayes_alliance.dyads.history import CHA_EPISODES
 from bayes_alliance.dyads.population import READINGS
 from bayes_alliance.dyads.verdicts import DIRECTION, WITHHELD
+from bayes_alliance.hypotheses import Borrowed
 from bayes_alliance.report import wording
 from bayes_alliance.report.dyads_inputs import DyadReportInputs
 from bayes_alliance.spec import readable
 
-__all__ = ["BANNER", "READING_WORDS", "SIGNS", "ally", "caveat", "effect", "episode_name",
-           "episode_sentence", "factor", "group_name", "headlines", "peculiar", "sentences"]
+__all__ = ["BANNER", "READING_WORDS", "SIGNS", "ally", "borrowed", "caveat", "effect",
+           "episode_name", "episode_sentence", "factor", "group_name", "headlines", "peculiar",
+           "sentences"]
 
 READING_WORDS: Final = {"H1 common threat": "Common threat (H1)",
                         "H2 common ally (Hwang)": "Common ally (H2, Hwang)",
@@ -202,6 +204,25 @@ def caveat(inputs: DyadReportInputs) -> str:
             f"ally did, not from what it was believed to do. {wording.percent(bulk)} of the rows "
             f"of cohesion are of one indicator ({inputs.panel.indicators.at[most, 'meaning']}). "
             "Fear of entrapment is not measured.")
+
+
+def borrowed(found: Borrowed) -> str:
+    """Return whether the pair looks like one of the others, and what listening to them changes."""
+    if found.flag:
+        return f"No result: {found.flag}."
+    table = found.table.set_index(["when", "coefficient"])
+    moved = (table.loc["after", "mean"] - table.loc["before", "mean"]) / table.loc["before", "sd"]
+    most = str(moved.abs().idxmax())
+    like = ("looks like one of them" if found.weight_after > 0.75 else
+            "does not look like one of them" if found.weight_after < 0.25 else
+            "may or may not be one of them")
+    narrower = 1.0 - (table.loc["after", "sd"] / table.loc["before", "sd"])
+    return (f"By its own months the pair {like}: probability "
+            f"{wording.probability(found.weight_after)} after its data, "
+            f"{wording.probability(found.weight)} before. Listening to the others moves "
+            f"{_symbol(most)} most, by {wording.number(moved[most], 1, signed=True)} posterior "
+            f"sds, and makes the posterior sds smaller by {wording.percent(narrower.min())} to "
+            f"{wording.percent(narrower.max())}.")
 
 
 def episode_sentence(inputs: DyadReportInputs, episode: str) -> str:

@@ -64,8 +64,8 @@ def test_modules_say_what_they_are_and_stay_readable(root):
 def test_the_public_names_are_locked():
     assert bayes_alliance.__all__ == [
         "AllianceError", "ConvergenceError", "DataError", "Fit", "NotFittedError", "SchemaError",
-        "SpecError", "backtest", "check_data", "compare", "fit", "forecast", "load", "read_model",
-        "report", "robustness"]
+        "SpecError", "backtest", "borrow", "check_data", "compare", "fit", "forecast", "load",
+        "read_model", "report", "robustness"]
     for name in bayes_alliance.__all__:
         assert getattr(bayes_alliance, name).__doc__
 

@@ -10,8 +10,9 @@ from bayes_alliance import constants as c
 from bayes_alliance.inference import Fit
 from bayes_alliance.inference.gate import Diagnostics
 from bayes_alliance.model.design import build_design
+from bayes_alliance.spec import spec_hash
 
-__all__ = ["made_up_fit", "with_values"]
+__all__ = ["made_up_fit", "save_made_up_fit", "with_values"]
 
 POSITIVE = {c.VAR_HALF_LIFE, c.VAR_SCALE_SECOND, c.VAR_CREDIBILITY_SD, c.VAR_LOADING, c.VAR_NOISE,
             c.VAR_OWN_HALF_LIFE, c.VAR_WAVE_SD, c.VAR_GOVERNMENT_SD,
@@ -59,6 +60,13 @@ def made_up_fit(spec, panel, *, hypothesis="H12", left_out="", chains=2, draws=2
                posterior=posterior, sample_stats=stats, diagnostics=diagnostics,
                provenance={"seed": seed, "spec_hash": "0a" * 32, "data_hash": panel.data_hash,
                            "versions": {}, "created": "2000-01-01T00:00:00+00:00"})
+
+
+def save_made_up_fit(path, spec, panel, **options):
+    """Save such a fit so that it can be loaded again."""
+    fit = made_up_fit(spec, panel, **options)
+    provenance = fit.provenance | {"spec_hash": spec_hash(spec)}
+    replace(fit, provenance=provenance).save(path)
 
 
 def with_values(fit, **arrays):

@@ -1,5 +1,7 @@
 """The command line of dyads, and what is said of a fit: on draws made up here."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,12 +12,18 @@ from bayes_alliance import constants as c
 from bayes_alliance.cli.app import app
 from bayes_alliance.dyads import (
     DyadFit,
+    borrowing,
     dyad_effects,
+    effects_of_others,
+    fit_without,
     load_dyad_fit,
     population_effects,
     read_dyad_model,
 )
 from bayes_alliance.dyads import names as n
+from bayes_alliance.dyads.borrowing import LEFT_OUT
+from tests.helpers.made_up_dyads import made_up_dyad_panel
+from tests.helpers.made_up_fit import save_made_up_fit
 
 DYADS = {"a-b": {"member_a": "a", "member_b": "b", "class": "quasi", "region": "asia_pacific"},
          "a-c": {"member_a": "a", "member_b": "c", "class": "allied", "region": "other"}}
@@ -108,6 +116,65 @@ def test_a_saved_fit_is_shown(run, tmp_path):
     wrong = run("show", path, "--dyad", "a-d")
     assert wrong.exit_code == 2
     assert "no dyad 'a-d'; did you mean" in wrong.output
+
+
+def unseen(fit, dyad="a-b"):
+    """The fit as one that has left a dyad out."""
+    return replace(fit, provenance=fit.provenance | {LEFT_OUT: dyad})
+
+
+def test_what_others_say_is_printed_beside_what_the_pair_says(run, tmp_path, spec, panel):
+    mine, theirs, seen = (tmp_path / name for name in ("mine.nc", "theirs.nc", "seen.nc"))
+    save_made_up_fit(mine, spec, panel, draws=1000)
+    unseen(made_up([0.6, 0.0, -0.6, 0.5])).save(theirs)
+    made_up([0.6, 0.0, -0.6, 0.5]).save(seen)
+    shown = run("borrow", mine, theirs)
+    assert shown.exit_code in (0, 1), shown.output
+    assert (shown.exit_code == 1) == ("Not to be reported" in shown.output)
+    assert "1 other pairs (all but a-b) as half of the prior" in shown.output.replace("\n", " ")
+    for arguments, status, told in (
+            ((mine, seen), 2, "has seen every dyad"), ((theirs, theirs), 2, "theirs.nc"),
+            ((mine, mine), 2, "is no saved fit of a model over dyads")):
+        found = run("borrow", *arguments)
+        assert found.exit_code == status, (arguments, found.output)
+        assert told in found.output.replace("\n", " "), (told, found.output)
+    unseen(made_up([0, 0, 0, 0], passed=False)).save(theirs, overwrite=True)
+    failed = run("borrow", mine, theirs)
+    assert failed.exit_code == 2
+    assert "fails the gate" in failed.output.replace("\n", " ")
+
+
+def test_a_fit_without_a_dyad_has_its_members_rows_but_not_its_own(monkeypatch):
+    seen = {}
+
+    def fit_instead(spec, panel, *, used, seed):
+        seen.update(used=used, seed=seed)
+        return made_up([0.6, 0.0, 0.0, 0.0])
+
+    monkeypatch.setattr(borrowing, "fit_dyad_panel", fit_instead)
+    panel = made_up_dyad_panel()
+    fit = fit_without(read_dyad_model("quasi_alliances"), panel, "south_korea-japan", seed=7)
+    units = panel.rows["unit"]
+    assert fit.provenance[LEFT_OUT] == "south_korea-japan"
+    assert seen["seed"] == 7
+    assert set(units[~seen["used"]]) == {"south_korea-japan"}
+    assert {"south_korea", "japan", "south_korea-state_2"} <= set(units[seen["used"]])
+    assert "south_korea-japan" not in set(units[seen["used"]])
+    with pytest.raises(ValueError, match="no dyad 'south_korea-japn'; did you mean"):
+        fit_without(fit.spec, panel, "south_korea-japn")
+
+
+def test_effects_of_others_need_a_fit_that_has_not_seen_the_dyad():
+    fit = made_up([0.6, 0.0, 0.0, 0.0])
+    effects = effects_of_others(unseen(fit))
+    median = dyad_effects(fit, ["a-b"])["standardised"].to_numpy()
+    np.testing.assert_allclose(np.median(effects, axis=0), median)
+    with pytest.raises(ValueError, match="seen every dyad"):
+        effects_of_others(fit)
+    with pytest.raises(ValueError, match="seen every dyad"):
+        effects_of_others(unseen(fit, "x-y"))
+    with pytest.raises(ValueError, match="is of H1 "):
+        effects_of_others(replace(unseen(fit), hypothesis="H1"))
 
 
 def test_what_cannot_be_is_one_error(run, tmp_path, root):

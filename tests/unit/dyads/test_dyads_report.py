@@ -12,15 +12,20 @@ from typer.testing import CliRunner
 
 from bayes_alliance.cli.app import app
 from bayes_alliance.dyads import load_dyad_fit
+from bayes_alliance.dyads.borrowing import LEFT_OUT
 from bayes_alliance.inference import package_versions
 from bayes_alliance.report import dyads_job as job
+from bayes_alliance.report.borrowing import borrow_from_files
 from bayes_alliance.report.dyads_charts import draw_chart, draw_strip
 from bayes_alliance.report.dyads_inputs import collect_dyads
 from bayes_alliance.report.dyads_machine import DIAGNOSTICS, DYAD_FILES, write_dyad_files
 from bayes_alliance.report.dyads_page import render_dyad_page, write_dyad_report
 from bayes_alliance.report.dyads_pair_page import file_names
 from bayes_alliance.report.figures import Picture
+from bayes_alliance.spec import find_data_folder
+from bayes_alliance.tables import build_panel, read_dataset
 from tests.helpers.made_up_dyads import STATES, made_up_dyad_fit, made_up_dyad_panel
+from tests.helpers.made_up_fit import save_made_up_fit
 
 CHA = {"quasi": [0.6, 0.5, -0.6, 0.6], "allied": [0.0, 0.0, 0.0, 0.0]}
 HOSTILE = '<script>alert("1")</script>'
@@ -101,6 +106,35 @@ def test_the_first_screen_says_what_was_planted(inputs, no_figures):
     assert "No result" not in text
     assert text.count("Cohesion 1969–1971: inconclusive") == 1
     assert "which Cha takes for the cause, has probability" in text
+
+
+@pytest.fixture(scope="module")
+def two_fits(panel, spec, tmp_path_factory):
+    """A saved monthly fit, and one over dyads that has not seen its pair."""
+    folder = tmp_path_factory.mktemp("borrow")
+    months = build_panel(read_dataset(find_data_folder("rok_japan")), spec)
+    save_made_up_fit(folder / "mine.nc", spec, months, draws=1000)
+    theirs = made_up_dyad_fit(panel, CHA, sd=0.4)
+    replace(theirs, provenance=theirs.provenance | {LEFT_OUT: "south_korea-japan"}).save(
+        folder / "theirs.nc")
+    return folder / "mine.nc", folder / "theirs.nc"
+
+
+def test_what_the_others_add_is_a_section_and_a_table(panel, two_fits, no_figures, tmp_path):
+    found = borrow_from_files(*two_fits)
+    with_it = collect(panel, borrowed=found)
+    write_dyad_report(with_it, tmp_path)
+    text = plain((tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert "What the other pairs say of it" in text
+    assert ("By its own months the pair" in text) == (not found.flag)
+    table = pd.read_csv(tmp_path / "borrowed.csv")
+    assert list(table["when"].unique()) == ["others", "before", "after"]
+    assert len(table) == 12
+    # Half of the prior says that threat binds.
+    means = table.pivot_table(index="coefficient", columns="when", values="mean")
+    assert means.at["beta_threat", "others"] > 0
+    without = plain(render_dyad_page(collect(panel)))
+    assert "What the other pairs say of it" not in without
 
 
 def test_of_a_fit_that_failed_nothing_is_called_a_result(panel, tmp_path):

@@ -1,0 +1,160 @@
+"""Score every month by what was known before it, under HX and H12, with exact refits.
+
+    python benchmarks/monthly_lfo.py [--out reports/validation]
+
+``arviz.lfo_cv`` with ``method="exact"``: at each month from the first episode's first to the last
+that has a row, the flagship is fitted to the rows that end before it, and the rows that end in it
+are scored together. Rows of the month have new errors of their own, and a monthly indicator's own
+error is carried on from its last known row. The posterior is not conditioned on anything later; the
+drivers, governments and administrations of the month are known. A single month tells little:
+differences are added up by episode.
+
+Fits are kept in ``build/monthly_lfo`` as they are made; an interrupted run goes on.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+from arviz_stats import SamplingWrapper
+
+from bayes_alliance import constants as c
+from bayes_alliance.inference import LEAVE_OUT_GATE, Fit, fit_panel, load_model
+from bayes_alliance.model import Design, build_design
+from bayes_alliance.model.predict import flatten, log_likelihood
+from bayes_alliance.report.machine import write_text
+from bayes_alliance.spec import ModelSpec, posterior_hash
+from bayes_alliance.tables import Panel
+from benchmarks.provenance import ROOT, SAMPLED, code_hash
+
+HYPOTHESES: Final = ("HX", "H12")
+SETTINGS: Final = {"chains": 2, "tune": 500, "draws": 1000}
+COLUMNS: Final = ("month", "rows", "HX", "H12", "difference", "passed")
+
+
+class Months(SamplingWrapper):  # type: ignore[misc]
+    """Refits for ``arviz.lfo_cv``: observations are months, each with all rows that end in it."""
+
+    def __init__(self, spec: ModelSpec, panel: Panel, hypothesis: str, folder: Path) -> None:
+        super().__init__(None, idata_orig=None)
+        self.spec, self.panel, self.hypothesis, self.folder = spec, panel, hypothesis, folder
+        self.design: Design = build_design(spec, panel, hypothesis)
+        self.last = self.design.rows["end_month"].to_numpy()
+        self.months = int(self.last.max()) + 1
+        self.passed: dict[int, bool] = {}
+
+    def scores(self, fit: Fit, month: int) -> np.ndarray:
+        """Return the log density of a month's rows given those before, shape (chain, draw)."""
+        samples = flatten(fit.posterior)
+        upto, before = (log_likelihood(samples, self.design.with_rows(self.last <= at), self.spec)
+                        for at in (month, month - 1))
+        return (upto - before).reshape(fit.posterior.sizes["chain"], -1)
+
+    def whole(self, first: int) -> xr.DataTree:
+        """Return the scores of the fit to all rows, zero before the first month that is judged."""
+        fit = fit_panel(self.spec, self.panel, hypothesis=self.hypothesis, design=self.design,
+                        gate=LEAVE_OUT_GATE, seed=1, **SETTINGS)
+        found = np.stack([self.scores(fit, month) if month >= first else
+                          np.zeros((SETTINGS["chains"], fit.posterior.sizes["draw"]))
+                          for month in range(self.months)], axis=-1)
+        array = xr.DataArray(found, dims=("chain", "draw", c.DIM_TIME), coords={
+            c.DIM_TIME: [str(month) for month in self.panel.time[:self.months]]})
+        return xr.DataTree.from_dict({"posterior": fit.posterior,
+                                      "log_likelihood": xr.Dataset({"month": array})})
+
+    # What arviz.lfo_cv calls.
+
+    def sel_observations(self, idx: np.ndarray) -> tuple[int, np.ndarray]:
+        """Return the first month that is not known, and all of those."""
+        return int(idx[0]), idx
+
+    def sample(self, modified_observed_data: int) -> int:
+        """Fit to what ends before a month, and keep the scores of that month."""
+        month = modified_observed_data
+        target = self.folder / f"{self.hypothesis}-{month:03d}.npz"
+        if not target.is_file():
+            design = self.design.with_rows(self.last < month)
+            fit = fit_panel(self.spec, self.panel, hypothesis=self.hypothesis, design=design,
+                            gate=LEAVE_OUT_GATE, seed=month, **SETTINGS)
+            part = target.with_suffix(".part.npz")
+            np.savez_compressed(part, scores=self.scores(fit, month), passed=fit.diagnostics.passed)
+            part.replace(target)
+            print(self.hypothesis, self.panel.time[month], fit.diagnostics.passed, flush=True)
+        return month
+
+    def get_inference_data(self, fitted_model: int) -> int:
+        """Return the month, whose scores are on disk."""
+        return fitted_model
+
+    def log_likelihood__i(self, excluded_obs: np.ndarray, idata__i: int) -> xr.DataArray:
+        """Return the scores of the first month left out; those of later ones are not asked for."""
+        with np.load(self.folder / f"{self.hypothesis}-{idata__i:03d}.npz") as kept:
+            scores, self.passed[idata__i] = kept["scores"], bool(kept["passed"])
+        found = np.full((*scores.shape, len(excluded_obs)), np.nan)
+        found[..., 0] = scores
+        return xr.DataArray(found, dims=("chain", "draw", c.DIM_TIME))
+
+
+def table_of(found: dict[str, Any], months: dict[str, Months], first: int) -> pd.DataFrame:
+    """Return one row a month: its rows, what each hypothesis gave them, the difference."""
+    one = months[HYPOTHESES[0]]
+    table = pd.DataFrame({name: np.asarray(found[name].elpd_i) for name in HYPOTHESES})
+    at = np.arange(first, one.months)
+    table["month"] = [str(one.panel.time[month]) for month in at]
+    table["rows"] = [int((one.last == month).sum()) for month in at]
+    table["difference"] = table["H12"] - table["HX"]
+    table["passed"] = [all(mine.passed[month] for mine in months.values()) for month in at]
+    return table[list(COLUMNS)]
+
+
+def by_episode(table: pd.DataFrame, spec: ModelSpec) -> dict[str, dict[str, float]]:
+    """Return the added differences of every episode's window and of all months, in nats."""
+    windows = {name: episode.window for name, episode in spec.episodes.items()}
+    windows["all months"] = (str(table["month"].min()), str(table["month"].max()))
+    found = {}
+    for name, (begin, end) in windows.items():
+        part = table[table["month"].between(begin, end)]
+        found[name] = {"months": len(part), "rows": int(part["rows"].sum()),
+                       "difference": float(part["difference"].sum()),
+                       "se": float(np.sqrt(len(part) * part["difference"].var(ddof=0))),
+                       "failed": int((~part["passed"]).sum())}
+    return found
+
+
+def main() -> None:
+    """Score the months."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "validation")
+    options = parser.parse_args()
+    spec, panel = load_model("rok_japan")
+    stamp = {"code_hash": code_hash(*SAMPLED, "model/predict.py"),
+             "spec_hash": posterior_hash(spec), "data_hash": panel.data_hash,
+             "settings": SETTINGS}
+    mark = "-".join(str(stamp[key])[:8] for key in ("code_hash", "spec_hash", "data_hash"))
+    folder = ROOT / "build" / "monthly_lfo" / mark
+    folder.mkdir(parents=True, exist_ok=True)
+    first = min(panel.window(episode.window).start for episode in spec.episodes.values())
+    months = {name: Months(spec, panel, name, folder) for name in HYPOTHESES}
+    found = {name: az.lfo_cv(mine.whole(first), mine, min_observations=first, forecast_horizon=1,
+                             time_dim=c.DIM_TIME, pointwise=True, method="exact")
+             for name, mine in months.items()}
+    table = table_of(found, months, first)
+    summary = {**stamp, "episodes": by_episode(table, spec),
+               "hypotheses": {name: {"elpd": float(one.elpd), "se": float(one.se),
+                                     "p": float(one.p)} for name, one in found.items()}}
+    write_text(options.out / "monthly_lfo.csv", table.to_csv(
+        index=False, float_format="%.5g", lineterminator="\n"))
+    write_text(options.out / "monthly_lfo.json", json.dumps(summary, indent=1) + "\n")
+    print(json.dumps(summary["episodes"], indent=1))
+
+
+if __name__ == "__main__":
+    main()
