@@ -2,9 +2,9 @@
 r"""Set up the environment from the lock file and run a job.
 
 Jobs: report, test, repeat (simulations anew, and densities and fits that each cost a compilation:
-too long for the tests), check, benchmark (installs the peers too), setup. With ``--lock lowest``
-after the job, an environment of its own is used, ``.venv-lowest``, which holds the lowest version
-of each dependency that ``pyproject.toml`` allows. That lock file is made with
+too long for the tests), check, benchmark (installs the peers too; takes hours), setup. With
+``--lock lowest`` after the job, an environment of its own is used, ``.venv-lowest``, which holds
+the lowest version of each dependency that ``pyproject.toml`` allows. That lock file is made with
 
     uv pip compile pyproject.toml --extra dev --universal --python-version 3.12 \
         --resolution lowest-direct --generate-hashes --no-header --no-annotate -o tools/lowest.lock
@@ -27,6 +27,8 @@ STAMP = os.path.join(VENV, "lock.sha256")
 PEERS = os.path.join(ROOT, "benchmarks", "peers.lock")
 LOWEST = os.path.join(ROOT, "tools", "lowest.lock")
 LOCKS = ("usual", "lowest")
+# Those that the table of performance is made from; `benchmark startup scaling` runs some of them.
+BENCHMARKS = ("speed", "seeds", "startup", "report_time", "scaling", "dynamics", "throughput")
 JOBS = ("report", "test", "repeat", "check", "benchmark", "setup")
 
 
@@ -174,7 +176,9 @@ def main(arguments):
         run([python, "-m", "mypy"])
     elif job == "benchmark":
         install(PEERS)
-        run([python, os.path.join("benchmarks", "speed.py"), *rest])
+        for name in rest or BENCHMARKS:
+            run([python, os.path.join("benchmarks", name + ".py")])
+        run([python, os.path.join("benchmarks", "performance.py")])
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ _CAUSES: Final = {
                              "narrowed")}
 _MOST_ODDS: Final = 1000.0
 _HARDLY, _CLEARLY = 3.0, 10.0
+# A shift in posterior sds, or a change of an sd, that no reader need hear of.
+_NEXT_TO_NOTHING: Final = 0.05
 
 
 def group_name(label: str) -> str:
@@ -216,13 +218,15 @@ def borrowed(found: Borrowed) -> str:
     like = ("looks like one of them" if found.weight_after > 0.75 else
             "does not look like one of them" if found.weight_after < 0.25 else
             "may or may not be one of them")
-    narrower = 1.0 - (table.loc["after", "sd"] / table.loc["before", "sd"])
-    return (f"By its own months the pair {like}: probability "
+    told = (f"By its own months the pair {like}: probability "
             f"{wording.probability(found.weight_after)} after its data, "
-            f"{wording.probability(found.weight)} before. Listening to the others moves "
-            f"{_symbol(most)} most, by {wording.number(moved[most], 1, signed=True)} posterior "
-            f"sds, and makes the posterior sds smaller by {wording.percent(narrower.min())} to "
-            f"{wording.percent(narrower.max())}.")
+            f"{wording.probability(found.weight)} before.")
+    wider = table.loc["after", "sd"] / table.loc["before", "sd"] - 1.0
+    if max(moved.abs().max(), wider.abs().max()) < _NEXT_TO_NOTHING:
+        return f"{told} Listening to the others changes next to nothing."
+    return (f"{told} Listening to the others moves {_symbol(most)} most, by "
+            f"{wording.number(moved[most], 1, signed=True)} posterior sds, and changes the "
+            f"posterior sds by {wording.percent(wider.min())} to {wording.percent(wider.max())}.")
 
 
 def episode_sentence(inputs: DyadReportInputs, episode: str) -> str:

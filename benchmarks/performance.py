@@ -1,0 +1,208 @@
+"""The goals of speed, what was measured, and by how much a goal is missed: one table.
+
+    python benchmarks/performance.py [--results reports/validation] [--out reports/performance.md]
+
+Measures nothing: it reads what ``speed``, ``seeds``, ``startup``, ``report_time``, ``scaling``,
+``dynamics`` and ``throughput`` have written, and says so where a result is missing or was made from
+other code. ``make benchmark`` runs all of them, then this.
+
+Invariant: every number of the table stands in one of those files.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import pandas as pd
+
+from bayes_alliance.report.machine import write_text
+from benchmarks.provenance import ROOT, SAMPLED, code_hash
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is asked of a figure.
+
+    Attributes
+    ----------
+    what : str
+    file : str
+        Where it stands, below the folder of results.
+    read : callable
+        Returns the figure from the file's content.
+    goal : float
+    most : bool
+        Whether the figure may be at most the goal; at least, otherwise.
+    unit : str
+    digits : int
+    """
+
+    what: str
+    file: str
+    read: Callable[[Any], float]
+    goal: float
+    most: bool = False
+    unit: str = ""
+    digits: int = 1
+
+    def judge(self, value: float) -> str:
+        """Return whether the goal is met, or by which factor it is missed."""
+        if (value <= self.goal) if self.most else (value >= self.goal):
+            return "met"
+        ratio = value / self.goal if self.most else self.goal / value
+        return f"missed by a factor of {ratio:.{2 if ratio < 1.1 else 1}f}"
+
+
+def _exponent(against: str, cost: str) -> Callable[[Any], float]:
+    return lambda found: float(found["exponents"][against][cost]["exponent"])
+
+
+def _median(name: str) -> Callable[[Any], float]:
+    return lambda found: float(found["median"][name])
+
+
+def _ratio(peer: str) -> Callable[[Any], float]:
+    return lambda found: float(found["ratio"][peer]["median"])
+
+
+def _share_of_options(found: pd.DataFrame) -> float:
+    """Return the share of options of which every seed passed, in percent."""
+    return float(100.0 * found.groupby("option")["passed"].all().mean())
+
+
+GOALS: Final = (
+    Goal("least effective draws a second over Stan's, same coordinates", "speed/speed.json",
+         _ratio("stan_same"), 25.0, unit="x"),
+    Goal("the same over PyMC as its documentation teaches", "speed/speed.json",
+         _ratio("pymc_idiomatic"), 60.0, unit="x"),
+    Goal("of 20 seeds, passed with default settings", "seeds.csv",
+         lambda found: float(found["passed"].sum()), 20.0, digits=0),
+    Goal("start of Python to first draw, warm", "startup.json", _median("warm_first_draw"), 8.0,
+         most=True, unit=" s"),
+    Goal("start of Python to first draw, cold", "startup.json", _median("cold_first_draw"), 20.0,
+         most=True, unit=" s", digits=0),
+    Goal("first fit over a refit with other data, before sampling", "startup.json",
+         _median("refit_setup_gain"), 10.0, unit="x", digits=0),
+    Goal("first fit over a refit with other data, whole", "startup.json", _median("refit_gain"),
+         10.0, unit="x"),
+    Goal("`make report`, warm", "report_time.json", lambda found: float(found["median"]), 180.0,
+         most=True, unit=" s", digits=0),
+    Goal("exponent of a gradient's cost against months", "scaling.json",
+         _exponent("months", "gradient"), 1.0, most=True, digits=2),
+    Goal("exponent of a fit's cost against months", "scaling.json", _exponent("months", "fit"),
+         1.0, most=True, digits=2),
+    Goal("exponent of a gradient's cost against indicators", "scaling.json",
+         _exponent("indicators", "gradient"), 1.0, most=True, digits=2),
+    Goal("exponent of a fit's cost against indicators", "scaling.json",
+         _exponent("indicators", "fit"), 1.0, most=True, digits=2),
+    Goal("options of the dynamics that pass the gate with every seed", "dynamics.csv",
+         _share_of_options, 100.0, unit="%", digits=0),
+)
+# Ways that were tried and lost, each as it was measured when it was tried.
+TRIED: Final = (
+    "A mass matrix of low rank from nutpie: half the steps, five times the time of each, and a "
+    "minute of eigenvectors.",
+    "A fixed integration time: warm-up breaks down from some starts.",
+    "Curvature averaged over a pilot run instead of that at the mode: half the steps, a third to "
+    "two thirds of the effective draws.",
+    "Half-centred errors of polls' waves: their spread mixes three times worse.",
+    "Scaling intercepts by the noise, shifting them by the mean of the series: no gain.",
+    "A dense map of the hyperparameters: 55 microseconds a gradient, most of it cache misses; the "
+    "one in use keeps 4,000 of 137,000 elements.",
+    "Compiling less for the first draw: half of it is LLVM and a third Numba's and PyTensor's "
+    "Python. Machine code is kept by structure instead, so it is paid once an installation.",
+)
+
+
+def contents(path: Path) -> Any:
+    """Return a result of JSON or CSV, None if it is not there."""
+    if not path.is_file():
+        return None
+    return pd.read_csv(path) if path.suffix == ".csv" else json.loads(path.read_text("utf-8"))
+
+
+def code_of(found: Any) -> set[str]:
+    """Return the hashes of the code that a result was made from."""
+    if isinstance(found, pd.DataFrame):
+        return set(found["code_hash"])
+    if "made_from" in found:
+        return {one["code_hash"] for one in found["made_from"].values()}
+    return {found["code_hash"]}
+
+
+def table_of(folder: Path) -> pd.DataFrame:
+    """Return every goal with what was measured.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``what``, ``goal``, ``measured``, ``verdict``, ``file``; of a result that is not there,
+        ``verdict`` says so.
+    """
+    rows = []
+    for goal in GOALS:
+        found = contents(folder / goal.file)
+        bound = f"{'at most' if goal.most else 'at least'} {goal.goal:g}{goal.unit}"
+        if found is None:
+            rows.append((goal.what, bound, "", "not measured", goal.file))
+            continue
+        value = goal.read(found)
+        rows.append((goal.what, bound, f"{value:.{goal.digits}f}{goal.unit}", goal.judge(value),
+                     goal.file))
+    return pd.DataFrame(rows, columns=["what", "goal", "measured", "verdict", "file"])
+
+
+def stale(folder: Path) -> list[str]:
+    """Return the results of other code than the present one's sampler."""
+    now, found = code_hash(*SAMPLED), []
+    for name in dict.fromkeys(goal.file for goal in GOALS):
+        # A report is made by all of the package.
+        if name == "report_time.json":
+            continue
+        content = contents(folder / name)
+        if content is not None and code_of(content) != {now}:
+            found.append(name)
+    return found
+
+
+def markdown(folder: Path) -> str:
+    """Return the page."""
+    table = table_of(folder)
+    lines = ["# Performance", "",
+             "Made by `benchmarks/performance.py` from the files named, which `make benchmark` "
+             "measures on one machine of two cores.", "",
+             "| figure | goal | measured | | from |", "| --- | --- | --: | --- | --- |"]
+    lines += [f"| {row.what} | {row.goal} | {row.measured} | {row.verdict} | "
+              f"`validation/{row.file}` |" for row in table.itertuples()]
+    if old := stale(folder):
+        lines += ["", f"Of other code than the present one: {', '.join(old)}."]
+    found = contents(folder / "throughput.json")
+    if found is not None:
+        lines += ["", "## Many fits", "",
+                  "Short fits of the flagship through `bayes_alliance.inference.many`; all "
+                  "arrangements drew the same numbers.", "",
+                  "| where | workers | fits a minute | compilations |", "| --- | --: | --: | --: |"]
+        lines += [f"| {one['where']} | {one['workers']} | {one['fits_per_minute']} | "
+                  f"{one['compilations']} |" for one in found["arrangements"]]
+    lines += ["", "## Tried and lost", "", *(f"- {one}" for one in TRIED)]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--results", type=Path, default=ROOT / "reports" / "validation")
+    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "performance.md")
+    options = parser.parse_args()
+    write_text(options.out, markdown(options.results))
+    print(table_of(options.results).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

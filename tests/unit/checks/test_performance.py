@@ -1,0 +1,55 @@
+"""The table of performance: every figure from its file, every goal judged."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from benchmarks import performance
+from benchmarks.provenance import SAMPLED, code_hash
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Figures that meet some goals and miss others; two files are not there."""
+    mark = {"code_hash": code_hash(*SAMPLED)}
+    (tmp_path / "speed").mkdir()
+    speed = {"ratio": {"stan_same": {"median": 12.5}, "pymc_idiomatic": {"median": 300.0}},
+             "made_from": {"ours": mark, "stan_same": mark}}
+    startup = {"median": {"warm_first_draw": 4.0, "cold_first_draw": 150.0, "refit_gain": 2.0,
+                          "refit_setup_gain": 100.0}, **mark}
+    (tmp_path / "speed" / "speed.json").write_text(json.dumps(speed))
+    (tmp_path / "startup.json").write_text(json.dumps(startup))
+    pd.DataFrame({"seed": range(1, 21), "passed": [True] * 19 + [False], **mark}).to_csv(
+        tmp_path / "seeds.csv", index=False)
+    pd.DataFrame({"option": ["a", "a", "b", "b"], "passed": [True, True, True, False],
+                  "code_hash": "of other code"}).to_csv(tmp_path / "dynamics.csv", index=False)
+    return tmp_path
+
+
+def test_every_goal_is_judged_by_its_figure(results):
+    table = performance.table_of(results).set_index("what")
+    verdicts = dict(zip(table["measured"], table["verdict"], strict=True))
+    assert verdicts["12.5x"] == "missed by a factor of 2.0"
+    assert verdicts["300.0x"] == "met"
+    assert verdicts["4.0 s"] == "met"
+    assert verdicts["150 s"] == "missed by a factor of 7.5"
+    assert verdicts["19"] == "missed by a factor of 1.05"
+    assert verdicts["50%"] == "missed by a factor of 2.0"
+    missing = table[table["file"].isin(["scaling.json", "report_time.json"])]
+    assert set(missing["verdict"]) == {"not measured"}
+    assert set(missing["measured"]) == {""}
+
+
+def test_what_is_of_other_code_is_named(results):
+    assert performance.stale(results) == ["dynamics.csv"]
+    text = performance.markdown(results)
+    assert "Of other code than the present one: dynamics.csv." in text
+    assert text.count("\n| ") == 1 + len(performance.GOALS)
+
+
+def test_the_committed_table_is_that_of_the_committed_results(root):
+    folder = root / "reports" / "validation"
+    text = (root / "reports" / "performance.md").read_text(encoding="utf-8")
+    assert text == performance.markdown(folder)
+    assert not performance.stale(folder), "run make benchmark again"
