@@ -17,7 +17,7 @@ from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.dyads.tables import DyadPanel
 
-__all__ = ["DyadDesign", "OwnError", "build_dyad_design", "stage_mask"]
+__all__ = ["DyadDesign", "OwnError", "build_dyad_design", "span_of", "stage_mask"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class DyadDesign:
         the normal approximation ``link_value``, ``variance_base``, ``variance_slope``; by series
         ``parent``
         (the state that a lasting error adds to); by dyad ``member_a``, ``member_b``,
-        ``class_of``; ``path`` (path coefficient, dyad, year), ``path_switch`` (2),
+        ``class_of``, ``span`` (1 in its years); ``path`` (path coefficient, dyad, year; less its
+        mean over the span) and ``path_mean`` (path coefficient, dyad), ``path_switch`` (2),
         ``year_switch`` (), ``prior`` (number).
     unit_indicator, year_indicator : numpy.ndarray of int
         Indicator of every cell of a unit, of a year.
@@ -100,8 +101,15 @@ class DyadDesign:
         return replace(self, data={**self.data, "weight": used.astype(float)})
 
     def with_paths(self, path: np.ndarray) -> "DyadDesign":
-        """Return the design with what the coefficients multiply, (coefficient, dyad, year)."""
-        return replace(self, data={**self.data, "path": np.ascontiguousarray(path, dtype=float)})
+        """Return the design with what the coefficients multiply, (coefficient, dyad, year).
+
+        Means over the years in which a dyad is one, and what is apart from them.
+        """
+        span = self.data["span"]
+        mean = (path * span).sum(axis=2) / span.sum(axis=1)
+        return replace(self, data={
+            **self.data, "path": np.ascontiguousarray(path - mean[:, :, None], dtype=float),
+            "path_mean": np.ascontiguousarray(mean, dtype=float)})
 
     def with_hypothesis(self, spec: DyadModelSpec, hypothesis: str) -> "DyadDesign":
         """Return the design with a hypothesis's switches."""
@@ -153,7 +161,8 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
         "member_a": _index(panel.dyads["member_a"], panel.members),
         "member_b": _index(panel.dyads["member_b"], panel.members),
         "class_of": _index(panel.dyads["class"], list(spec.model.classes)),
-        "path": np.zeros((4, len(panel.dyads), len(panel.years))),
+        "span": span_of(panel), "path": np.zeros((4, len(panel.dyads), len(panel.years))),
+        "path_mean": np.zeros((4, len(panel.dyads))),
         "path_switch": np.ones(2), "year_switch": np.array(1.0),
         "prior": np.array(list(spec.priors.numbers().values())),
     }
@@ -182,6 +191,14 @@ def build_dyad_design(spec: DyadModelSpec, panel: DyadPanel, stage: str,
     return DyadDesign(stage, coords, data, of[0], of[1], path_of,
                       indicators["orientation"].to_numpy(dtype=float), own, anchor,
                       anchor_years, count, spec.model.response).with_hypothesis(spec, hypothesis)
+
+
+def span_of(panel: DyadPanel) -> np.ndarray:
+    """Return 1 for the years in which a dyad is one and 0 for others, shape (dyad, year)."""
+    years, dyads = np.array(panel.years), panel.dyads
+    within = (years >= dyads["first"].to_numpy(dtype=int)[:, None]) & (
+        years <= dyads["last"].to_numpy(dtype=int)[:, None])
+    return np.asarray(within, dtype=float)
 
 
 def stage_mask(latent: pd.Series, stage: str) -> np.ndarray:

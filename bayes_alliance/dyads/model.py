@@ -11,12 +11,19 @@ Of cohesion, for dyad d of the members a and b, *given* the drivers' posterior m
 and likewise for credibility:
 
 .. math::
-    P_{d,t} &= \mu_d + \beta^T_d \bar\theta_{d,t} - \delta^T_d g^\theta_{d,t}
-        + \beta^C_d \bar\kappa_{d,t} - \delta^C_d g^\kappa_{d,t} \\
+    P_{d,t} &= \mu_d + \beta^T_d (\bar\theta_{d,t} - \bar\theta_{d})
+        - \delta^T_d (g^\theta_{d,t} - g^\theta_{d}) + \beta^C_d (\bar\kappa_{d,t}
+        - \bar\kappa_{d}) - \delta^C_d (g^\kappa_{d,t} - g^\kappa_{d}) + b \cdot (\bar\theta_d,
+        -g^\theta_d, \bar\kappa_d, -g^\kappa_d) \\
     \zeta_{d,t} &= \varphi\zeta_{d,t-1} + (1-\varphi)P_{d,t} + \text{innovation}
         \quad\text{or}\quad \zeta_{d,t} = P_{d,t} + r^\eta_{d,t} \\
     \eta_{d,t} &= \zeta_{d,t} + \nu_t \\
     (\beta,\delta)_d &= m + m_{\text{class}(d)} + s\,z_d
+
+What is without a year is a mean over the dyad's years: three quarters of the variance of the
+members' mean threat and credibility lie between dyads. The hypotheses are about what moves a dyad,
+so the coefficients are of movements within one, and what sets dyads apart has coefficients of its
+own, b (*within and between*): else all that differs between pairs would be taken for them.
 
 What a year adds to all cohesion, :math:`\nu_t`, is added to cohesion itself: as a part of what
 cohesion tends to, of which a year takes up a tenth, its sd was ten times what its prior says.
@@ -33,7 +40,8 @@ stage. Series are sampled in the whitened coordinates of :mod:`bayes_alliance.mo
 References
 ----------
 Plummer 2015, Statistics and Computing 25, for cuts; Carroll, Ruppert, Stefanski and Crainiceanu
-2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 4, for regression calibration.
+2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 4, for regression calibration; Bell
+and Jones 2015, Political Science Research and Methods 3(1), for within and between.
 """
 
 from typing import Any
@@ -127,11 +135,16 @@ def _long_run(data: dict[str, Any], prior: PriorNumbers) -> Any:
     level_sd = prior.log_normal_variable(n.VAR_DYAD_LEVEL_SD)
     level = pm.Deterministic(n.VAR_DYAD_LEVEL, level_sd * pm.Normal(
         "dyad_level_raw", dims=n.DIM_DYAD), dims=n.DIM_DYAD)
+    between = pm.Normal(n.VAR_BETWEEN, prior["coefficient.mu"], prior["coefficient.sd"],
+                        dims=c.DIM_COEFFICIENT)
     total = level[:, None]
     for position in range(2):
-        beta, delta = coefficient[:, 2 * position, None], coefficient[:, 2 * position + 1, None]
-        total = total + data["path_switch"][position] * (
-            beta * data["path"][2 * position] - delta * data["path"][2 * position + 1])
+        first, second = 2 * position, 2 * position + 1
+        within = (coefficient[:, first, None] * data["path"][first]
+                  - coefficient[:, second, None] * data["path"][second])
+        apart = (between[first] * data["path_mean"][first]
+                 - between[second] * data["path_mean"][second])
+        total = total + data["path_switch"][position] * (within + apart[:, None])
     return total
 
 

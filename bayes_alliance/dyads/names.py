@@ -8,8 +8,9 @@ from typing import Final
 
 __all__ = ["COHESION_STAGE", "DIM_CLASS", "DIM_DYAD", "DIM_LASTING", "DIM_NOISY",
            "DIM_ONCE", "DIM_OTHER_CELL", "DIM_UNIT_CELL", "DIM_YEAR_CELL", "DRIVER_STAGE",
-           "FAMILIES", "LASTING_NOISE", "STAGES", "VAR_CLASS_COEFFICIENT", "VAR_COMMON_YEAR",
-           "VAR_DYAD_COEFFICIENT", "VAR_DYAD_LEVEL", "VAR_DYAD_LEVEL_SD", "VAR_MEMBER_LEVEL",
+           "FAMILIES", "LASTING_NOISE", "STAGES", "VAR_BETWEEN", "VAR_CLASS_COEFFICIENT",
+           "VAR_COMMON_YEAR", "VAR_DYAD_COEFFICIENT", "VAR_DYAD_LEVEL", "VAR_DYAD_LEVEL_SD",
+           "VAR_MEMBER_LEVEL",
            "VAR_OWN_ERROR_HALF_LIFE", "VAR_OWN_ERROR_SD", "VAR_SPREAD", "VAR_UNIT_DEVIATION",
            "VAR_UNIT_DEVIATION_SD", "VAR_YEAR_EFFECT", "VAR_YEAR_EFFECT_SD", "error_of"]
 
@@ -25,6 +26,7 @@ DIM_OTHER_CELL: Final = "other_year"
 VAR_CLASS_COEFFICIENT: Final = "coefficient_of_class"
 VAR_DYAD_COEFFICIENT: Final = "coefficient_of_dyad"
 VAR_SPREAD: Final = "coefficient_spread"
+VAR_BETWEEN: Final = "between_coefficient"
 VAR_MEMBER_LEVEL: Final = "member_level"
 VAR_DYAD_LEVEL: Final = "dyad_level"
 VAR_DYAD_LEVEL_SD: Final = "dyad_level_sd"

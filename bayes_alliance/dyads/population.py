@@ -18,9 +18,9 @@ from bayes_alliance.dyads.fitting import DyadFit
 from bayes_alliance.exceptions import did_you_mean
 from bayes_alliance.model.predict import softabs
 
-__all__ = ["READINGS", "PopulationResult", "class_contrasts", "dyad_effects", "flat_draws",
-           "groups_of", "paths_of_dyad", "population_effects", "readings", "standardised_effects",
-           "summarise"]
+__all__ = ["READINGS", "PopulationResult", "between_share", "class_contrasts", "dyad_effects",
+           "flat_draws", "groups_of", "paths_of_dyad", "population_effects", "readings",
+           "standardised_effects", "summarise"]
 
 # Which signs each reading of the theory predicts; 1 is above zero, -1 below, 0 any.
 READINGS: Final[dict[str, dict[str, int]]] = {
@@ -38,7 +38,8 @@ class PopulationResult:
     Attributes
     ----------
     table : pandas.DataFrame
-        ``group`` (``all``, a class, or ``spread``), ``coefficient``, ``mean``, ``sd``, ``q05``,
+        ``group`` (``all``, a class, ``spread``, or ``between`` for what sets dyads apart over all
+        their years), ``coefficient``, ``mean``, ``sd``, ``q05``,
         ``q50``, ``q95``, ``above_zero``, ``log_bf_zero``: of a population mean of zero against
         one drawn from the prior, by the Savage-Dickey ratio (population only).
     readings : pandas.DataFrame
@@ -69,7 +70,7 @@ def population_effects(fit: DyadFit) -> PopulationResult:
     """
     posterior = fit.posterior
     rows = []
-    for label, draws in groups_of(posterior).items():
+    for label, draws in {**groups_of(posterior), "between": posterior[n.VAR_BETWEEN]}.items():
         for name in c.COEFFICIENTS:
             values = draws.sel({c.DIM_COEFFICIENT: name}).to_numpy().ravel()
             rows.append({"group": label, "coefficient": name, **summarise(values)})
@@ -162,6 +163,21 @@ def paths_of_dyad(fit: DyadFit, dyad: str) -> np.ndarray:
     for one, other in zip(first, second, strict=True):
         parts += [(one + other) / 2.0, softabs(one - other) / 2.0]
     return np.stack(parts, axis=1)
+
+
+def between_share(fit: DyadFit) -> dict[str, float]:
+    """Return how much of what each coefficient multiplies differs between dyads, not over years.
+
+    Returns
+    -------
+    dict of str to float
+        By coefficient, the variance of the dyads' means over the years as a share of the variance
+        over all dyads and years, of posterior means.
+    """
+    paths = np.stack([paths_of_dyad(fit, dyad).mean(axis=0) for dyad in fit.dyads])
+    between, total = paths.mean(axis=2).var(axis=0), paths.var(axis=(0, 2))
+    shares = np.divide(between, total, out=np.zeros_like(total), where=total > 0.0)
+    return dict(zip(c.COEFFICIENTS, map(float, shares), strict=True))
 
 
 def class_contrasts(fit: DyadFit) -> pd.DataFrame:

@@ -74,14 +74,18 @@ def simulate_dyads(spec: DyadModelSpec, panel: DyadPanel, rng: np.random.Generat
     truth[n.VAR_COMMON_YEAR] = draw("common_year_sd", priors.common_year_sd
                                     ) * rng.standard_normal(years)
     long_run = np.repeat(truth[n.VAR_DYAD_LEVEL][:, None], years, axis=1)
+    between = draw(n.VAR_BETWEEN, priors.coefficient, 4)
+    in_span = [[first <= year <= last for year in panel.years]
+               for first, last in zip(panel.dyads["first"], panel.dyads["last"], strict=True)]
     pair = [[panel.members.index(one) for one in panel.dyads[column]]
             for column in ("member_a", "member_b")]
     for k, latent in enumerate(c.PATHS):
         first, second = truth[latent][pair[0]], truth[latent][pair[1]]
         apart = np.hypot(first - second, c.SOFTABS_WIDTH) - c.SOFTABS_WIDTH
-        long_run = long_run + (latent in paths) * (
-            coefficient[:, 2 * k, None] * (first + second) / 2
-            - coefficient[:, 2 * k + 1, None] * apart / 2)
+        for j, path in ((2 * k, (first + second) / 2), (2 * k + 1, -apart / 2)):
+            mean = np.array([path[d, own].mean() for d, own in enumerate(in_span)])[:, None]
+            long_run = long_run + (latent in paths) * (
+                coefficient[:, j, None] * (path - mean) + between[j] * mean)
     expected = long_run.copy()
     if spec.model.response == "adjustment":
         phi = 0.5 ** (1.0 / half_life[2])

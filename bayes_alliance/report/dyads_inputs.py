@@ -25,6 +25,7 @@ from bayes_alliance.dyads.history import (
     rank_in_class,
 )
 from bayes_alliance.dyads.population import (
+    between_share,
     class_contrasts,
     dyad_effects,
     population_effects,
@@ -50,8 +51,8 @@ class DyadReportInputs:
     passed : bool
         Whether the fit passed the gate; of one that did not, nothing is called a result.
     effects : pandas.DataFrame
-        ``group`` (``all``, each class, ``spread``), ``coefficient``, ``mean``, ``sd``, ``q05``,
-        ``q50``, ``q95``, ``above_zero``, ``log_bayes_factor``, ``bound``.
+        ``group`` (``all``, each class, ``spread``, ``between``), ``coefficient``, ``mean``, ``sd``,
+        ``q05``, ``q50``, ``q95``, ``above_zero``, ``log_bayes_factor``, ``bound``.
     prior : dict of str to (float, float)
         5 and 95% points of the prior of every group's coefficients.
     contrasts : pandas.DataFrame
@@ -78,6 +79,8 @@ class DyadReportInputs:
         The dataset's table of sources; empty where it is not at hand.
     borrowed : Borrowed, optional
         What the other dyads add to a monthly fit of the dyad whose episodes are told.
+    between : dict of str to float
+        See :func:`bayes_alliance.dyads.population.between_share`.
     """
 
     spec: DyadModelSpec
@@ -102,6 +105,7 @@ class DyadReportInputs:
     names: dict[str, str] = field(default_factory=dict)
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     borrowed: Borrowed | None = None
+    between: dict[str, float] = field(default_factory=dict)
 
     def country(self, member: str) -> str:
         """Return how a reader calls a member."""
@@ -163,7 +167,8 @@ def collect_dyads(fit: DyadFit, panel: DyadPanel, *, names: dict[str, str] | Non
         classes=class_bands(cohesion, panel), changes=changes, episodes=episodes, ranks=ranks,
         observed=_observed(panel), stages=fit.diagnostics, gate=asdict(FULL_GATE),
         provenance=fit.provenance, names=names or {},
-        sources=sources if sources is not None else pd.DataFrame(), borrowed=borrowed)
+        sources=sources if sources is not None else pd.DataFrame(), borrowed=borrowed,
+        between=between_share(fit))
 
 
 def _episodes_within(panel: DyadPanel) -> dict[str, Any]:

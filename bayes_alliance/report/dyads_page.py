@@ -269,7 +269,7 @@ def _focal_alt(inputs: DyadReportInputs) -> str:
 
 
 def _classes_alt(inputs: DyadReportInputs) -> str:
-    part = inputs.effects[inputs.effects["group"] != "spread"]
+    part = inputs.effects[~inputs.effects["group"].isin(["spread", "between"])]
     pieces = [f"{words.group_name(row['group'])}, {row['coefficient'].replace('_', ' ')} "
               f"{words.effect(row)}" for row in part.to_dict("records")]
     return f"Points with 90% intervals of four coefficients. {'; '.join(pieces)}."

@@ -32,7 +32,8 @@ SIGNS: Final = {"H1 common threat": "threat: β\u00a0>\u00a00, δ\u00a0>\u00a00"
 BANNER: Final = ("The fit did not pass the diagnostics gate. Nothing on this page is a result: "
                  "figures and tables show what the draws hold, every verdict is withheld.")
 _CLASSES: Final = {"quasi": "quasi allies", "allied": "allied neighbours", "all": "all dyads",
-                   "spread": "sd of dyads about their class"}
+                   "spread": "sd of dyads about their class",
+                   "between": "between dyads, over all their years"}
 _CAUSES: Final = {
     f"{c.CREDIBILITY}_mean": ("the ally’s credibility in both", "rose", "fell"),
     f"{c.CREDIBILITY}_gap": ("the gap between the ally’s credibility in the two", "widened",
@@ -200,7 +201,11 @@ def caveat(inputs: DyadReportInputs) -> str:
     mine = inputs.panel.rows[latent == c.COHESION]
     most = mine["indicator"].value_counts().index[0]
     bulk = mine["indicator"].value_counts(normalize=True).iloc[0]
-    return (f"These are associations of one specification, not of a grid of them. {dyads} dyads of "
+    shares = sorted(inputs.between.values())
+    return ("These are associations of one specification, not of a grid of them. They are of what "
+            "changes within a pair over the years; what sets pairs apart has coefficients of its "
+            f"own, for {wording.percent(shares[0])} to {wording.percent(shares[-1])} of the "
+            f"variance of what the coefficients multiply lies between pairs. {dyads} dyads of "
             f"{members} states share members, which the model ties together through threat and "
             "credibility only: intervals may be too narrow. Credibility is read from what the "
             f"ally did, not from what it was believed to do. {wording.percent(bulk)} of the rows "

@@ -67,6 +67,7 @@ def made_up_dyad_fit(panel, by_class=None, *, sd=0.1, passed=True, cohesion=0.0,
         n.VAR_CLASS_COEFFICIENT: draws(centres, sd, n.DIM_CLASS, c.DIM_COEFFICIENT),
         n.VAR_DYAD_COEFFICIENT: draws(centres[of], sd, n.DIM_DYAD, c.DIM_COEFFICIENT),
         n.VAR_SPREAD: draws(0.3, 0.01, c.DIM_COEFFICIENT),
+        n.VAR_BETWEEN: draws(0.1, 0.1, c.DIM_COEFFICIENT),
         c.COHESION: draws(cohesion, 0.2, n.DIM_DYAD, c.DIM_TIME)}, coords=labels)
     waves = np.sin(np.arange(71)) * np.arange(1, 5)[:, None]
     drivers = xr.Dataset({latent: draws(waves, 0.05, c.DIM_MEMBER, c.DIM_TIME)

@@ -22,6 +22,7 @@ from bayes_alliance.dyads import (
 )
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.borrowing import LEFT_OUT
+from bayes_alliance.dyads.population import between_share
 from tests.helpers.made_up_dyads import made_up_dyad_panel
 from tests.helpers.made_up_fit import save_made_up_fit
 
@@ -50,6 +51,7 @@ def made_up(population, passed=True):
         n.VAR_CLASS_COEFFICIENT: (["chain", "draw", n.DIM_CLASS, c.DIM_COEFFICIENT], by_class),
         n.VAR_DYAD_COEFFICIENT: draws(population, 0.2, n.DIM_DYAD, c.DIM_COEFFICIENT),
         n.VAR_SPREAD: (["chain", "draw", c.DIM_COEFFICIENT], np.full((2, 400, 4), 0.2)),
+        n.VAR_BETWEEN: draws(0.0, 0.5, c.DIM_COEFFICIENT),
         c.COHESION: draws(0.0, 1.0, n.DIM_DYAD, c.DIM_TIME)}, coords=labels)
     waves = np.sin(np.arange(10))[None, None, None, :] * np.array([1.0, 0.5, 2.0])[:, None]
     drivers = xr.Dataset({latent: draws(waves, 0.01, c.DIM_MEMBER, c.DIM_TIME)
@@ -100,6 +102,19 @@ def test_an_effect_is_standardised_by_what_it_multiplies():
     assert table.at[("a-b", c.BETA_THREAT), "standardised"] == pytest.approx(
         0.6 * path.std() / spread, rel=0.1)
     assert set(dyad_effects(fit, ["a-c"])["dyad"]) == {"a-c"}
+
+
+def test_what_differs_between_dyads_is_told_from_what_moves():
+    fit = made_up([0.6, 0.0, 0.0, 0.0])
+    # Threat differs between members and never moves; credibility moves and is the same in all.
+    waves = np.sin(np.arange(10.0))
+    still = np.broadcast_to(np.array([0.0, 1.0, 4.0])[:, None], (2, 400, 3, 10))
+    moving = np.broadcast_to(waves, (2, 400, 3, 10))
+    dims = ["chain", "draw", c.DIM_MEMBER, c.DIM_TIME]
+    drivers = fit.drivers.assign({c.THREAT: (dims, still), c.CREDIBILITY: (dims, moving)})
+    found = between_share(replace(fit, drivers=drivers))
+    assert found[c.BETA_THREAT] == pytest.approx(1.0)
+    assert found[c.BETA_CREDIBILITY] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_saved_fit_is_shown(run, tmp_path):

@@ -1,5 +1,7 @@
 """The model over dyads: its density against NumPy, its prior against the simulator, a fit."""
 
+from dataclasses import replace
+
 import arviz as az
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.design import build_dyad_design
 from bayes_alliance.dyads.fitting import fit_dyad_panel, load_dyad_fit
-from bayes_alliance.dyads.model import build_dyad_model
+from bayes_alliance.dyads.model import _long_run, build_dyad_model
 from bayes_alliance.dyads.population import dyad_effects, population_effects
 from bayes_alliance.dyads.predictors import row_predictors
 from bayes_alliance.dyads.simulate import made_up_panel, simulate_dyads
@@ -21,6 +23,7 @@ from bayes_alliance.dyads.tables import read_tables
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.inference.gate import Gate
 from bayes_alliance.model.likelihoods import LIKELIHOODS
+from bayes_alliance.model.prior_numbers import PriorNumbers
 
 LOOSE = Gate(rhat=1.1, rhat_states=1.2, ess=20, divergences=9)
 # What is planted: threat binds, credibility divides, gaps do nothing.
@@ -227,6 +230,36 @@ def test_coefficients_of_classes_and_population_have_the_nested_prior(stages, sp
     expected = (stats.norm.logpdf(population, wide.mu, wide.sd).sum()
                 + stats.norm.logpdf(deviation, narrow.mu, narrow.sd).sum() + 4 * np.log(given))
     assert densities["classes"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_within_and_between_have_coefficients_of_their_own(spec, made):
+    """The long-run level against NumPy on draws from the prior, for dyads of unequal spans."""
+    panel, _ = made
+    dyads = panel.dyads.copy()
+    dyads.loc[dyads.index[:5], "first"] += 3
+    dyads.loc[dyads.index[3:9], "last"] -= 4
+    panel = replace(panel, dyads=dyads)
+    paths = np.random.default_rng(1).normal(2.0, 1.0, (4, len(dyads), len(panel.years)))
+    design = build_dyad_design(spec, panel, n.COHESION_STAGE, "H2").with_paths(paths)
+    with pm.Model(coords=design.coords) as model:
+        data = {name: pm.Data(name, array) for name, array in design.data.items()}
+        prior = PriorNumbers(data["prior"], list(spec.priors.numbers()))
+        pm.Deterministic("long_run", _long_run(data, prior))
+    # Classes have a flat density with a potential, of which nothing can be drawn.
+    by_class = np.random.default_rng(2).normal(size=(2, 4))
+    fixed = pm.do(model, {n.VAR_CLASS_COEFFICIENT: by_class})
+    level, coefficient, between, found = pm.draw(
+        [fixed[name] for name in (n.VAR_DYAD_LEVEL, n.VAR_DYAD_COEFFICIENT, n.VAR_BETWEEN,
+                                  "long_run")], random_seed=3, mode="FAST_COMPILE")
+    for d, (_, about) in enumerate(dyads.iterrows()):
+        own = [about["first"] <= year <= about["last"] for year in panel.years]
+        mean = paths[:, d, own].mean(axis=1)
+        sign = np.array([1, -1, 1, -1])
+        apart = paths[:, d] - mean[:, None]
+        # Under H2 credibility's path alone acts.
+        expected = level[d] + (sign * coefficient[d])[2:] @ apart[2:] + (
+            sign * between)[2:] @ mean[2:]
+        np.testing.assert_allclose(found[d], expected, rtol=1e-9, atol=1e-12)
 
 
 def test_paths_and_years_act_as_the_hypothesis_says(spec, made):

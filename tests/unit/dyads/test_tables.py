@@ -160,7 +160,7 @@ def test_a_model_file_that_is_none_or_wrong_is_one_error(tmp_path, root):
     for text, told in ((good + "[", "is no valid TOML"),
                        (good.replace("end = 2020", "end = 1951"), "not at least 3 years after"),
                        (good.replace('"us_troops", ', '"dispute", '), "dispute named twice"),
-                       (good.replace("tune = 500", "tunes = 500"), "sampler.tunes"),
+                       (good.replace("tune = 600", "tunes = 600"), "sampler.tunes"),
                        (good.replace('H1 = ["threat"]', 'H1 = ["thread"]'), "hypotheses.H1.0")):
         path.write_text(text)
         with pytest.raises(SpecError, match=told):
