@@ -12,7 +12,7 @@ from bayes_alliance.inference.gate import Diagnostics
 from bayes_alliance.model.design import build_design
 from bayes_alliance.spec import spec_hash
 
-__all__ = ["made_up_fit", "save_made_up_fit", "with_values"]
+__all__ = ["made_up_fit", "normal_fit", "save_made_up_fit", "with_values"]
 
 POSITIVE = {c.VAR_HALF_LIFE, c.VAR_SCALE_SECOND, c.VAR_CREDIBILITY_SD, c.VAR_LOADING, c.VAR_NOISE,
             c.VAR_OWN_HALF_LIFE, c.VAR_WAVE_SD, c.VAR_GOVERNMENT_SD,
@@ -67,6 +67,16 @@ def save_made_up_fit(path, spec, panel, **options):
     fit = made_up_fit(spec, panel, **options)
     provenance = fit.provenance | {"spec_hash": spec_hash(spec)}
     replace(fit, provenance=provenance).save(path)
+
+
+def normal_fit(spec, panel, mean, sd, *, chains, draws):
+    """Return one whose states are known and whose coefficients are independent normals."""
+    fit = made_up_fit(spec, panel, chains=chains, draws=draws, seed=4)
+    fixed = {name: fit.posterior[name].transpose("chain", "draw", ...).to_numpy()[:1, :1]
+             for name in c.LATENTS}
+    rng = np.random.default_rng(8)
+    return with_values(fit, coefficient=mean + sd * rng.standard_normal((chains, draws, 4)),
+                       **fixed)
 
 
 def with_values(fit, **arrays):

@@ -1,6 +1,7 @@
 """The table of performance: every figure from its file, every goal judged."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -41,11 +42,21 @@ def test_every_goal_is_judged_by_its_figure(results):
     assert set(missing["measured"]) == {""}
 
 
+def test_the_readme_quotes_the_table_alone(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Performance\n")[2].partition("\nLicence:")[0]
+    quoted = re.findall(r"\d+(?:\.\d+)?", section)
+    assert len(quoted) >= 5
+    table = (root / "reports" / "performance.md").read_text(encoding="utf-8")
+    assert not [one for one in quoted if not re.search(rf"(?<![\d.]){re.escape(one)}(?![\d.])",
+                                                       table)]
+
+
 def test_what_is_of_other_code_is_named(results):
     assert performance.stale(results) == ["dynamics.csv"]
     text = performance.markdown(results)
     assert "Of other code than the present one: dynamics.csv." in text
-    assert text.count("\n| ") == 1 + len(performance.GOALS)
+    assert text.count("\n| ") == 2 + len(performance.GOALS)
 
 
 def test_the_committed_table_is_that_of_the_committed_results(root):

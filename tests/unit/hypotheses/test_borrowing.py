@@ -10,7 +10,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses import OtherPairs, borrow
 from bayes_alliance.hypotheses.size import relative_sd
-from tests.helpers.made_up_fit import made_up_fit, with_values
+from tests.helpers.made_up_fit import normal_fit
 
 DRAWS, CHAINS = 4000, 2
 MEAN, SD = np.array([0.3, -0.1, 0.05, 0.2]), np.array([0.2, 0.25, 0.2, 0.3])
@@ -20,13 +20,7 @@ ERRORS = 4.0
 
 @pytest.fixture(scope="module")
 def fit(spec, panel):
-    """States known, coefficients independent normals."""
-    made = made_up_fit(spec, panel, chains=CHAINS, draws=DRAWS, seed=4)
-    fixed = {name: made.posterior[name].transpose("chain", "draw", ...).to_numpy()[:1, :1]
-             for name in c.LATENTS}
-    rng = np.random.default_rng(8)
-    return with_values(made, coefficient=MEAN + SD * rng.standard_normal((CHAINS, DRAWS, 4)),
-                       **fixed)
+    return normal_fit(spec, panel, MEAN, SD, chains=CHAINS, draws=DRAWS)
 
 
 def others(scale, centre, sd, draws=500):

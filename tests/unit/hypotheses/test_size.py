@@ -9,7 +9,7 @@ from scipy import stats
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses import EffectSizes, effect_sizes, readings
-from tests.helpers.made_up_fit import made_up_fit, with_values
+from tests.helpers.made_up_fit import made_up_fit, normal_fit, with_values
 
 DRAWS, CHAINS = 2000, 2
 # Four Monte Carlo errors either way: one false alarm in 16,000 independent comparisons.
@@ -35,12 +35,7 @@ def drivers_by_hand(fit):
 @pytest.fixture(scope="module")
 def normal(spec, panel):
     """States known, coefficients independent normals: standardised effects are normal too."""
-    fit = made_up_fit(spec, panel, chains=CHAINS, draws=DRAWS, seed=4)
-    fixed = {name: fit.posterior[name].transpose("chain", "draw", ...).to_numpy()[:1, :1]
-             for name in c.LATENTS}
-    rng = np.random.default_rng(8)
-    drawn = MEAN + SD * rng.standard_normal((CHAINS, DRAWS, 4))
-    return with_values(fit, coefficient=drawn, **fixed)
+    return normal_fit(spec, panel, MEAN, SD, chains=CHAINS, draws=DRAWS)
 
 
 def ratio_of_sds(fit):
