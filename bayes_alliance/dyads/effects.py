@@ -39,7 +39,7 @@ from bayes_alliance.model.kernels import row_information
 from bayes_alliance.model.prior_numbers import PriorNumbers
 from bayes_alliance.model.series import Law, unit_series
 
-__all__ = ["STATE_VARIANCE", "Effects", "add_effects"]
+__all__ = ["STATE_VARIANCE", "Effects", "add_effects", "variance_of"]
 
 # Of a unit's mean state, roughly; enters coordinates only.
 STATE_VARIANCE: Final = 0.5
@@ -92,10 +92,18 @@ class _Rows:
                       ) -> tuple[Any, Any]:
         """Return the same of years' cells, of rows less what all states share in a year."""
         data = self.data
-        found = self.told(1.0 / self.terms[4] + added,
+        found = self.told(variance_of(self.terms) + added,
                           value - self.terms[0] * shared[data["first"]], 1)
         at = 1 + len(self.design.unit_indicator) + which
         return found[0][at], found[1][at]
+
+
+def variance_of(terms: list[Any]) -> Any:
+    """Return the variances of rows; of a row that does not count a large one.
+
+    An infinite one would have no derivative.
+    """
+    return 1.0 / pt.maximum(terms[4], _NOTHING)
 
 
 def add_effects(data: dict[str, Any], prior: PriorNumbers, design: DyadDesign, plain: list[Any],
@@ -148,7 +156,7 @@ def _unit_deviations(rows: _Rows, prior: PriorNumbers) -> tuple[Any, Any]:
     name, of = n.VAR_UNIT_DEVIATION, rows.design.unit_indicator
     spread = prior.log_normal_variable(n.VAR_UNIT_DEVIATION_SD, dims=c.DIM_INDICATOR)
     precision, linear = (part[1:1 + len(of), None] for part in rows.told(
-        1.0 / rows.terms[4], rows.terms[5], 0))
+        variance_of(rows.terms), rows.terms[5], 0))
     shrink = 1.0 + precision * rows.states[of][:, None]
     raw = _unit_normals(f"{name}_raw", (n.DIM_UNIT_CELL, n.DIM_ONCE), spread[of], 1.0,
                         (precision / shrink, pt.zeros_like(precision), linear / shrink))

@@ -24,7 +24,7 @@ import pytensor.tensor as pt
 from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.design import DyadDesign
-from bayes_alliance.dyads.effects import STATE_VARIANCE, add_effects
+from bayes_alliance.dyads.effects import STATE_VARIANCE, add_effects, variance_of
 from bayes_alliance.model.kernels import (
     row_density,
     row_information,
@@ -170,7 +170,7 @@ def add_measurement(data: dict[str, Any], prior: PriorNumbers, design: DyadDesig
     # are the error's own and the noise that two years differ by.
     decay = data["chained"] * fade[data["row_indicator"]]
     lasting = data["lasting"] * own_sd[data["row_indicator"]] ** 2
-    variance = (1.0 - decay**2) * lasting + (1.0 + decay**2) / terms[4]
+    variance = (1.0 - decay**2) * lasting + (1.0 + decay**2) * variance_of(terms)
     shape = (design.series + sum(one.rows.stop - one.rows.start for one in design.own),
              len(design.coords[c.DIM_TIME]))
     found = _told(terms[0], variance, decay, terms[5], data, pt.zeros(shape),

@@ -5,6 +5,7 @@ whitened, so that the sampler's own scales suffice. The Laplace map of the month
 help here: at a deviation of 0 for every unit its mode lies dozens of prior sds away.
 """
 
+import contextlib
 import time
 import warnings
 from collections.abc import Callable
@@ -48,8 +49,10 @@ def draw_stage(compiled: Compiled, *, draws: int, tune: int, chains: int, seed: 
         warnings.simplefilter("ignore")
         try:
             tree = sampler.wait()
-        except KeyboardInterrupt:
-            sampler.abort()
+        except BaseException:
+            # The other chains still run: what they call must not go before they end.
+            with contextlib.suppress(Exception):
+                sampler.abort()
             raise
     return RawDraws(tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset(),
                     time.perf_counter() - started, False)

@@ -12,6 +12,7 @@ from scipy import stats
 
 from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
+from bayes_alliance.dyads.borrowing import fit_without
 from bayes_alliance.dyads.design import build_dyad_design
 from bayes_alliance.dyads.fitting import fit_dyad_panel, load_dyad_fit
 from bayes_alliance.dyads.model import _long_run, build_dyad_model
@@ -298,6 +299,19 @@ def test_a_planted_effect_is_found(fitted):
     shares = result.readings.set_index(["group", "reading"])["probability"]
     assert shares["all", "H2 common ally (Hwang)"] < 0.05
     assert "30 dyads" in result.sentence
+
+
+@pytest.mark.repeat
+def test_a_fit_without_a_dyad_has_it_as_its_class_says(spec, made, fitted):
+    """Rows that do not count have no precision, and the gradient has to bear that."""
+    dyad = next(iter(fitted.dyads))
+    found = fit_without(spec, made[0], dyad, seed=1, draws=100, tune=200, gate=LOOSE)
+    for name in (c.COHESION, n.VAR_DYAD_COEFFICIENT):
+        assert np.isfinite(found.posterior[name]).all()
+    wider = (found.posterior[c.COHESION].std(("chain", "draw"))
+             / fitted.posterior[c.COHESION].std(("chain", "draw"))).mean(c.DIM_TIME)
+    assert int(wider.to_numpy().argmax()) == list(fitted.dyads).index(dyad)
+    assert float(wider.max()) > 1.5
 
 
 @pytest.mark.repeat
