@@ -70,7 +70,11 @@ def population_effects(fit: DyadFit) -> PopulationResult:
     """
     posterior = fit.posterior
     rows = []
-    for label, draws in {**groups_of(posterior), "between": posterior[n.VAR_BETWEEN]}.items():
+    groups = groups_of(posterior)
+    # Fits of an earlier model have none.
+    if n.VAR_BETWEEN in posterior:
+        groups["between"] = posterior[n.VAR_BETWEEN]
+    for label, draws in groups.items():
         for name in c.COEFFICIENTS:
             values = draws.sel({c.DIM_COEFFICIENT: name}).to_numpy().ravel()
             rows.append({"group": label, "coefficient": name, **summarise(values)})

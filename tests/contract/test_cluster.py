@@ -96,9 +96,12 @@ class Cluster:
 
     def start(self, *command):
         # A line of output is a log of this cluster, not of the test.
-        with (self.folder / f"{command[0]}-{len(self.processes)}.log").open("w") as log:
+        name = f"{command[0]}-{len(self.processes)}"
+        # No machine code of another process: each has to compile what it runs.
+        own = {"BAYES_ALLIANCE_CACHE": str(self.folder / f"{name}-cache")}
+        with (self.folder / f"{name}.log").open("w") as log:
             process = subprocess.Popen([sys.executable, "-m", "dask", *command, "--no-dashboard"],
-                                       env=self.environment, cwd=self.folder, stdout=log,
+                                       env=self.environment | own, cwd=self.folder, stdout=log,
                                        stderr=subprocess.STDOUT, start_new_session=True)
         self.processes.append(process)
         return process
