@@ -40,7 +40,7 @@ SETTINGS: Final = {"chains": 2, "tune": 500, "draws": 1000}
 COLUMNS: Final = ("month", "rows", "HX", "H12", "difference", "passed")
 
 
-class Months(SamplingWrapper):  # type: ignore[misc]
+class Months(SamplingWrapper):
     """Refits for ``arviz.lfo_cv``: observations are months, each with all rows that end in it."""
 
     def __init__(self, spec: ModelSpec, panel: Panel, hypothesis: str, folder: Path) -> None:

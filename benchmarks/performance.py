@@ -23,6 +23,7 @@ import pandas as pd
 
 from bayes_alliance.report.machine import write_text
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.throughput import CODE as THROUGHPUT
 
 
 @dataclass(frozen=True)
@@ -159,16 +160,14 @@ def table_of(folder: Path) -> pd.DataFrame:
 
 
 def stale(folder: Path) -> list[str]:
-    """Return the results of other code than the present one's sampler."""
-    now, found = code_hash(*SAMPLED), []
-    for name in dict.fromkeys(goal.file for goal in GOALS):
-        # A report is made by all of the package.
-        if name == "report_time.json":
-            continue
-        content = contents(folder / name)
-        if content is not None and code_of(content) != {now}:
-            found.append(name)
-    return found
+    """Return the results of other code than the present."""
+    made_by = dict.fromkeys((goal.file for goal in GOALS), SAMPLED)
+    made_by["throughput.json"] = THROUGHPUT
+    # A report is made by all of the package.
+    del made_by["report_time.json"]
+    found = {name: contents(folder / name) for name in made_by}
+    return [name for name, content in found.items()
+            if content is not None and code_of(content) != {code_hash(*made_by[name])}]
 
 
 def markdown(folder: Path) -> str:

@@ -25,7 +25,7 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
+from scipy import special, stats
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
@@ -159,9 +159,8 @@ def borrow(fit: Fit, others: OtherPairs, *, weight: float = 0.5) -> Borrowed:
     own = fit.spec.priors.coefficient.frozen()
     log_ratio = others.normal.logpdf(flat) - (own.logpdf(flat / scale) - np.log(scale)).sum(axis=1)
     # The others' marginal likelihood over that of the model's own prior, in logs.
-    top = log_ratio.max()
-    gain = float(top + np.log(np.exp(log_ratio - top).mean()))
-    after = _mixed(weight, gain)
+    gain = special.logsumexp(log_ratio) - np.log(log_ratio.size)
+    after = float(special.expit(special.logit(weight) + gain))
     with np.errstate(divide="ignore"):
         log_weights = np.logaddexp(np.log1p(-weight), np.log(weight) + log_ratio)
     share, pareto = _smoothed(log_weights, effects)
@@ -173,17 +172,8 @@ def borrow(fit: Fit, others: OtherPairs, *, weight: float = 0.5) -> Borrowed:
         rows += [{"coefficient": name, "when": when, **_summary(values[:, j], weights)}
                  for when, (values, weights) in told.items()]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    regions = _regions(fit, {name: told[name] for name in told})
-    return Borrowed(table, regions, weight, after, effective, pareto, flag,
+    return Borrowed(table, _regions(fit, told), weight, after, effective, pareto, flag,
                     _sentence(table, others.source, weight, after, flag))
-
-
-def _mixed(weight: float, gain: float) -> float:
-    """Return the probability of the others' part after data that favour it by so many nats."""
-    if weight in (0.0, 1.0):
-        return weight
-    return float(1.0 / (1.0 + np.exp(np.clip(np.log1p(-weight) - np.log(weight) - gain,
-                                             -700.0, 700.0))))
 
 
 def _smoothed(log_weights: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, float]:
