@@ -21,6 +21,7 @@ from bayes_alliance.forecast import (
     resolve_scenario,
 )
 from bayes_alliance.forecast import forecast as _forecast
+from bayes_alliance.forecast.mixture import check_weights
 from bayes_alliance.forecast.skill import DEFAULT
 from bayes_alliance.hypotheses import (
     Borrowed,
@@ -33,6 +34,7 @@ from bayes_alliance.hypotheses import (
     judge,
     leave_episode_out,
     leave_future_out,
+    require_episodes,
     robustness,
     together,
     whole_period,
@@ -132,11 +134,12 @@ def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = Non
     Raises
     ------
     SpecError, DataError
-        If the inputs are wrong.
+        If the inputs are wrong, or there is no episode.
     ConvergenceError
         If a fit fails the gate.
     """
     spec, panel = load_model(model)
+    require_episodes(spec)
     fits = FitShelf(spec, panel, seed, work, announce=announce, report=report)
     full, reference = fits.obtain("H12"), fits.obtain("HX")
     without = {name: fits.obtain("H12", name) for name in spec.episodes}
@@ -170,7 +173,7 @@ def forecast(model: str | Path, horizon: int | None = None, *, scenario: Scenari
              report: Callable[[Progress], None] | None = None) -> Forecast:
     """Fit H12, or several hypotheses, and forecast.
 
-    Horizon and scenario are checked before anything is drawn.
+    Horizon, scenario and weights are checked before anything is drawn.
 
     Parameters
     ----------
@@ -200,6 +203,7 @@ def forecast(model: str | Path, horizon: int | None = None, *, scenario: Scenari
     resolve_scenario(scenario, spec, panel, months)
     parts = {}
     shares = weights or {DEFAULT: 1.0}
+    check_weights(shares)
     for hypothesis in shares:
         fitted = require_passed(require_finished(fit_panel(
             spec, panel, hypothesis=hypothesis, seed=seed, draws=draws, tune=tune, chains=chains,

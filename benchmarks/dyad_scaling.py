@@ -33,9 +33,11 @@ from bayes_alliance.dyads.simulate import made_up_panel, simulate_dyads
 from bayes_alliance.inference import package_versions
 from bayes_alliance.inference.compiled import obtain
 from bayes_alliance.report.machine import write_text
+from benchmarks.known_answer import FIXED
 from benchmarks.peers.ours import gradient_seconds
 from benchmarks.peers.process import machine
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.runs import digest_of, spec_digest
 from benchmarks.scaling import exponents, in_processes
 
 MODEL: Final = "quasi_alliances"
@@ -44,6 +46,8 @@ YEARS: Final = 70
 # As many members for each dyad as in the shipped panel: 57 of 252.
 MEMBERS: Final = 57 / 252
 SETTINGS: Final = {"draws": 200, "tune": 200, "chains": 2}
+# The same truth in panels of every size, so that size is all that differs.
+PLANTED: Final = FIXED | {c.VAR_COEFFICIENT: np.full(4, 0.5)}
 SELF: Final = (sys.executable, str(Path(__file__).resolve()))
 CODE: Final = (*SAMPLED, "dyads/*.py")
 
@@ -54,7 +58,7 @@ def measure(dyads: int, seeds: int) -> dict[str, Any]:
     rng = np.random.default_rng(dyads)
     layout = made_up_panel(spec, shipped.indicators, members=max(12, round(MEMBERS * dyads)),
                            dyads=dyads, years=YEARS, rng=rng)
-    panel, _ = simulate_dyads(spec, layout, rng)
+    panel, _ = simulate_dyads(spec, layout, rng, fixed=PLANTED)
     started = time.perf_counter()
     for stage in n.STAGES:
         design = build_dyad_design(spec, panel, stage)
@@ -67,6 +71,8 @@ def measure(dyads: int, seeds: int) -> dict[str, Any]:
         fit = fit_dyad_panel(spec, panel, seed=seed, **SETTINGS)
         effective = float(az.ess(fit.posterior[[c.VAR_COEFFICIENT]])[c.VAR_COEFFICIENT].min())
         fits.append({"seed": seed, "effective": effective,
+                     "rhat": float(az.rhat(fit.posterior[[c.VAR_COEFFICIENT]])[
+                         c.VAR_COEFFICIENT].max()),
                      "seconds": sum(one["seconds"] for one in fit.diagnostics.values()),
                      "steps": fit.diagnostics[n.COHESION_STAGE]["steps"],
                      "divergences": sum(one["divergences"] for one in fit.diagnostics.values())})
@@ -75,6 +81,7 @@ def measure(dyads: int, seeds: int) -> dict[str, Any]:
             "fit_seconds": float(np.median([one["seconds"] for one in fits])),
             "seconds_an_effective_draw": float(np.median(
                 [one["seconds"] / one["effective"] for one in fits])),
+            "rhat": max(one["rhat"] for one in fits),
             "steps": float(np.median([one["steps"] for one in fits])), "fits": fits}
 
 
@@ -84,10 +91,12 @@ def markdown(result: dict[str, Any]) -> str:
              f"Simulated panels over {YEARS} years; runs of {SETTINGS['tune']} and "
              f"{SETTINGS['draws']} iterations, two chains, both stages.", "",
              "| dyads | dyad-years | rows | dimension | gradient ms | fit s | s per 100 effective "
-             "draws | steps | MB |", "| --: | --: | --: | --: | --: | --: | --: | --: | --: |"]
+             "draws | R-hat | steps | MB |",
+             "| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |"]
     lines += [f"| {one['dyads']} | {one['dyad_years']} | {one['rows']} | {one['dimension']} | "
               f"{1e3 * one['gradient_seconds']:.2f} | {one['fit_seconds']:.0f} | "
-              f"{100 * one['seconds_an_effective_draw']:.1f} | {one['steps']:.0f} | "
+              f"{100 * one['seconds_an_effective_draw']:.1f} | {one['rhat']:.2f} | "
+              f"{one['steps']:.0f} | "
               f"{one['peak_memory_mb']:.0f} |" for one in result["sizes"]]
     cells = [f"{name} {one['exponent']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
              for name, one in result["exponents"].items()]
@@ -107,11 +116,15 @@ def main() -> None:
     if options.one:
         write_text(options.out, json.dumps(measure(options.one, options.seeds)))
         return
-    code = code_hash(*CODE)
+    spec, shipped = load_dyad_model(MODEL)
+    stamp = {"code_hash": code_hash(*CODE), "spec_hash": spec_digest(spec),
+             "indicators": digest_of(shipped.indicators.to_dict()), "settings": SETTINGS,
+             "planted": digest_of(PLANTED)}
     found = in_processes(SELF, {str(dyads): str(dyads) for dyads in DYADS}, options.runs,
-                         options.seeds, code)
-    result = {"model": MODEL, "seeds": options.seeds, "settings": SETTINGS, "sizes": found,
-              "exponents": exponents(found, "dyad_years"), "code_hash": code,
+                         options.seeds, digest_of(stamp))
+    missing = sorted(set(DYADS) - {one["dyads"] for one in found})
+    result = {"model": MODEL, "seeds": options.seeds, **stamp, "sizes": found,
+              "not_measured": missing, "exponents": exponents(found, "dyad_years"),
               "machine": machine(), "versions": package_versions()}
     write_text(options.out, json.dumps(result, indent=1) + "\n")
     write_text(options.out.with_suffix(".md"), markdown(result))

@@ -13,12 +13,14 @@ the other rows, given the same drivers, and are scored by the logarithm of the p
 
 How an indicator is measured is the same in all three. ``held_out_dyads.csv`` has the summed score
 of each dyad and indicator; ``held_out_dyads.json`` differences a row with 90% intervals from a
-bootstrap of dyads. An interrupted run goes on.
+bootstrap of members, and the same by half of the draws, which tells how far their number matters.
+An interrupted run goes on.
 """
 
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -36,24 +38,26 @@ from bayes_alliance.dyads.fitting import StageFit, fit_stage, load_dyad_model, p
 from bayes_alliance.dyads.predictors import evenly_drawn, row_predictors
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.dyads.tables import DyadPanel
-from bayes_alliance.inference import package_versions
-from bayes_alliance.inference.many import Tally, many
+from bayes_alliance.inference import Gate, package_versions
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec.priors import LogNormal, Normal
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.runs import digest_of, finished, folder_of, spec_digest
 
 MODEL: Final = "quasi_alliances"
 SEED: Final = 1
 SPAN: Final = 5
 SETTINGS: Final = {"draws": 400, "tune": 500, "chains": 2}
-DRAWS: Final = 200
+# Loose: of every quantity, nuisances included.
+GATE: Final = Gate(rhat=1.1, rhat_states=1.2, ess=30, divergences=20)
 REPLICATES: Final = 4000
 _NONE: Final = LogNormal(median=1e-3, sd=0.01)
-# What each model says of differences between dyads, in place of the model file's priors.
+# What each model says of differences between dyads, in place of the model file's priors. Classes
+# that all but agree are not set closer to each other: their means would be sampled along a ridge.
 MODELS: Final[dict[str, dict[str, Any]]] = {
     "partial": {},
-    "full": {"coefficient_class": Normal(mu=0.0, sd=1e-3), "coefficient_spread": _NONE,
+    "full": {"coefficient_class": Normal(mu=0.0, sd=0.02), "coefficient_spread": _NONE,
              "dyad_level_sd": _NONE},
     "none": {"coefficient_spread": LogNormal(median=2.0, sd=0.01),
              "dyad_level_sd": LogNormal(median=3.0, sd=0.01)}}
@@ -80,12 +84,13 @@ def folds_of(panel: DyadPanel, rows: pd.DataFrame, held: str, folds: int) -> np.
 
 
 def log_scores(design: DyadDesign, posterior: Any, rows: np.ndarray) -> np.ndarray:
-    """Return the log predictive density of some rows, shape (row,)."""
-    mu = row_predictors(design, posterior, DRAWS)[:, rows]
+    """Return the log predictive density of some rows by all draws and by half, (2, row)."""
+    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    mu = row_predictors(design, posterior, draws)[:, rows]
     labels, noisy = design.coords[c.DIM_INDICATOR], design.coords[n.DIM_NOISY]
     noise = np.full((len(mu), len(labels)), n.LASTING_NOISE)
     noise[:, [labels.index(name) for name in noisy]] = evenly_drawn(
-        posterior, DRAWS)(c.VAR_NOISE)
+        posterior, draws)(c.VAR_NOISE)
     data, found = design.data, np.empty(mu.shape)
     code = {value: name for name, value in c.FAMILY_CODES.items()}
     family = data["family_code"][rows]
@@ -94,7 +99,8 @@ def log_scores(design: DyadDesign, posterior: Any, rows: np.ndarray) -> np.ndarr
         found[:, here] = LIKELIHOODS[code[int(one)]].log_density(
             data["y"][rows][here], mu[:, here], noise[:, data["row_indicator"][rows][here]],
             data["n"][rows][here], 4.0)
-    return np.asarray(special.logsumexp(found, axis=0) - np.log(len(found)))
+    return np.array([special.logsumexp(part, axis=0) - np.log(len(part))
+                     for part in (found, found[::2])])
 
 
 def score(key: str, item: tuple[str, str, int, int, np.ndarray]) -> dict[str, Any]:
@@ -107,41 +113,70 @@ def score(key: str, item: tuple[str, str, int, int, np.ndarray]) -> dict[str, An
     rows = panel.rows[mask].reset_index(drop=True)
     out = folds_of(panel, rows, held, folds) == fold
     design = build_dyad_design(spec, panel, n.COHESION_STAGE).with_rows(~out).with_paths(paths)
-    fit = fit_stage(spec, design, seed=SEED, **SETTINGS)
-    table = rows[out].assign(score=log_scores(design, fit.posterior, np.flatnonzero(out)))
-    sums = table.groupby(["unit", "indicator"], sort=False)["score"].agg(["sum", "size"])
+    fit = fit_stage(spec, design, seed=SEED, gate=GATE, **SETTINGS)
+    both = log_scores(design, fit.posterior, np.flatnonzero(out))
+    table = rows[out].assign(score=both[0], half=both[1], rows=1)
+    sums = table.groupby(["unit", "indicator"], sort=False)[["score", "half", "rows"]].sum()
     return {"rows": [{"held": held, "model": name, "fold": fold, "dyad": unit,
-                      "indicator": indicator, "score": float(one["sum"]),
-                      "rows": int(one["size"])}
+                      "indicator": indicator, "score": float(one["score"]),
+                      "half": float(one["half"]), "rows": int(one["rows"])}
                      for (unit, indicator), one in sums.iterrows()],
             "steps": fit.diagnostics["steps"], "ess": fit.diagnostics["ess_bulk_min"],
-            "rhat": fit.diagnostics["rhat_max"], "seconds": fit.diagnostics["seconds"]}
+            "rhat": fit.diagnostics["rhat_max"], "divergences": fit.diagnostics["divergences"],
+            "passed": fit.diagnostics["passed"], "seconds": fit.diagnostics["seconds"]}
 
 
-def difference(table: pd.DataFrame, held: str, other: str, indicator: str | None = None
-               ) -> dict[str, Any]:
-    """Return by how much partial pooling scores better a row, with a bootstrap of dyads."""
+def difference(table: pd.DataFrame, members: pd.DataFrame, held: str, other: str,
+               indicator: str | None = None) -> dict[str, Any]:
+    """Return by how much partial pooling scores better a row, with a bootstrap of members.
+
+    A member's dyads share its states, so members are drawn, and a dyad counts as often as both of
+    its members together. Where a bootstrap of dyads gives a wider interval, that end is told.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``held``, ``model``, ``dyad``, ``indicator``, ``score``, ``half``, ``rows``.
+    members : pandas.DataFrame
+        ``member_a``, ``member_b`` by dyad.
+    """
     part = table[(table["held"] == held) & table["model"].isin(["partial", other])]
     if indicator is not None:
         part = part[part["indicator"] == indicator]
-    sums = part.groupby(["model", "dyad"])[["score", "rows"]].sum().unstack("model")
-    gain = (sums["score", "partial"] - sums["score", other]).to_numpy()
+    sums = part.groupby(["model", "dyad"])[["score", "half", "rows"]].sum().unstack("model")
+    gain, half = ((sums[name, "partial"] - sums[name, other]).to_numpy()
+                  for name in ("score", "half"))
     rows = sums["rows", "partial"].to_numpy()
+    labels, pairs = np.unique(members.loc[sums.index, ["member_a", "member_b"]].to_numpy(),
+                              return_inverse=True)
+    pairs = pairs.reshape(-1, 2)
     rng = np.random.default_rng(SEED)
-    drawn = rng.integers(0, len(gain), (REPLICATES, len(gain)))
-    low, high = np.quantile(gain[drawn].sum(axis=1) / rows[drawn].sum(axis=1), [0.05, 0.95])
+    often = rng.multinomial(len(labels), np.full(len(labels), 1.0 / len(labels)), REPLICATES)
+    weights = [often[:, pairs[:, 0]] * often[:, pairs[:, 1]],
+               rng.multinomial(len(gain), np.full(len(gain), 1.0 / len(gain)), REPLICATES)]
+    ends = np.array([np.quantile((weight @ gain)[there] / (weight @ rows)[there], [0.05, 0.95])
+                     for weight in weights for there in [(weight @ rows) > 0]])
     return {"held": held, "against": other, "indicator": indicator or "all",
             "rows": int(rows.sum()), "dyads": len(gain),
-            "nats_a_row": float(gain.sum() / rows.sum()), "low": float(low), "high": float(high)}
+            "nats_a_row": float(gain.sum() / rows.sum()),
+            "by_half_the_draws": float(half.sum() / rows.sum()),
+            "low": float(ends[:, 0].min()), "high": float(ends[:, 1].max())}
 
 
-def drivers(spec: DyadModelSpec, panel: DyadPanel, folder: Path, stamp: str) -> np.ndarray:
-    """Return what the coefficients multiply, of one fit of the drivers that is kept."""
-    kept = folder / f"paths-{stamp[:12]}.npy"
+def drivers(spec: DyadModelSpec, panel: DyadPanel, folder: Path) -> np.ndarray:
+    """Return what the coefficients multiply, of one fit of the drivers that is kept.
+
+    It must have passed the full gate: all fits rest on it.
+    """
+    kept = folder / "paths.npy"
     if not kept.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         fit: StageFit = fit_stage(spec, build_dyad_design(spec, panel, n.DRIVER_STAGE), seed=SEED)
-        np.save(kept, paths_of(fit.posterior, panel))
+        if not fit.diagnostics["passed"]:
+            sys.exit(f"the fit of the drivers failed: {'; '.join(fit.diagnostics['failures'])}")
+        part = folder / "part.npy"
+        np.save(part, paths_of(fit.posterior, panel))
+        part.replace(kept)
     return np.asarray(np.load(kept))
 
 
@@ -156,28 +191,27 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "build" / "held_out_dyads")
     options = parser.parse_args()
     spec, panel, _ = _layout()
-    stamp = {"code_hash": code_hash(*CODE), "data_hash": panel.data_hash, "seed": SEED,
-             "settings": SETTINGS, "folds": options.folds}
-    paths = drivers(spec, panel, options.runs, stamp["code_hash"])
+    stamp = {"code_hash": code_hash(*CODE), "spec_hash": spec_digest(spec),
+             "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS, "span": SPAN,
+             "gate": asdict(GATE), "models": digest_of(MODELS), "folds": options.folds}
+    paths = drivers(spec, panel, folder_of(options.runs, stamp))
     items = {f"{held}-{name}-{fold}": (held, name, fold, options.folds, paths)
              for held, names in (("dyads", ("partial", "full")), ("spans", tuple(MODELS)))
              for name in names for fold in range(options.folds)}
-
-    def tell(tally: Tally) -> None:
-        print(f"fits: {tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
-
-    done = {key: dict(result) for key, result in many(
-        score, items, folder=options.runs, stamp=stamp, workers=options.workers,
-        cluster=options.cluster, report=tell).items()}
+    done, failed = finished(score, items, runs=options.runs, stamp=stamp, what="fits",
+                            workers=options.workers, cluster=options.cluster)
+    if failed:
+        sys.exit(f"{len(failed)} fits failed, so that folds are missing: {', '.join(failed)}")
     table = pd.DataFrame([row for result in done.values() for row in result["rows"]])
     options.out.mkdir(parents=True, exist_ok=True)
     write_text(options.out / "held_out_dyads.csv",
                table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     indicators = [None, *dict.fromkeys(table["indicator"])]
     summary = {"model": MODEL, **stamp, "versions": package_versions(),
-               "fits": {key: {name: result[name] for name in ("steps", "ess", "rhat", "seconds")}
+               "fits": {key: {name: result[name] for name in (
+                   "steps", "ess", "rhat", "divergences", "passed", "seconds")}
                         for key, result in done.items()},
-               "differences": [difference(table, held, other, indicator)
+               "differences": [difference(table, panel.dyads, held, other, indicator)
                                for held, other in COMPARED for indicator in indicators]}
     write_text(options.out / "held_out_dyads.json", json.dumps(summary, indent=1) + "\n")
     for one in summary["differences"]:

@@ -18,6 +18,7 @@ reading, ``known_answer.json`` counts with exact intervals. An interrupted run g
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -37,9 +38,9 @@ from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.dyads.tables import DyadPanel
 from bayes_alliance.dyads.verdicts import judge_readings
 from bayes_alliance.inference import Gate, package_versions
-from bayes_alliance.inference.many import Tally, many
 from bayes_alliance.report.machine import write_text
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.runs import digest_of, finished, spec_digest
 
 MODEL: Final = "quasi_alliances"
 SEED: Final = 1
@@ -50,7 +51,8 @@ SETTINGS: Final = {"draws": 500, "tune": 300, "chains": 2}
 GATE: Final = Gate(rhat=1.1, rhat_states=1.2, ess=30, divergences=5)
 FIXED: Final[dict[str, Any]] = {
     "class_deviation": 0.0, n.VAR_SPREAD: 0.1, "loading": 1.0, "noise": 0.3,
-    "half_life_threat": 3.0, "half_life_credibility": 3.0, "half_life_cohesion": 2.0,
+    # That of credibility is the prior's median, which is all but fixed.
+    "half_life_threat": 3.0, "half_life_credibility": 5.0, "half_life_cohesion": 2.0,
     c.VAR_INTERCEPT: 0.0, n.VAR_DYAD_LEVEL_SD: 0.5, n.VAR_OWN_ERROR_SD: 0.3,
     "own_error_half_life": 5.0}
 # Coefficients (beta and delta of threat, of credibility) and the reading that is right.
@@ -119,24 +121,26 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "validation")
     parser.add_argument("--runs", type=Path, default=ROOT / "build" / "known_answer")
     options = parser.parse_args()
-    stamp = {"code_hash": code_hash(*CODE), "seed": SEED, "settings": SETTINGS, "layout": LAYOUT,
-             "size": SIZE}
+    spec, panel = load_dyad_model(MODEL)
+    stamp = {"code_hash": code_hash(*CODE), "spec_hash": spec_digest(spec),
+             "indicators": digest_of(panel.indicators.to_dict()), "seed": SEED,
+             "settings": SETTINGS, "layout": LAYOUT, "size": SIZE, "planted": digest_of(FIXED),
+             "gate": asdict(GATE)}
     items = {f"{case}-{number:03d}": (case, number)
              for number in range(options.panels) for case in CASES}
-
-    def tell(tally: Tally) -> None:
-        print(f"panels: {tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
-
-    done = many(judge, items, folder=options.runs, stamp=stamp, workers=options.workers,
-                report=tell)
-    table = pd.DataFrame([row for result in done.values() for row in dict(result)["rows"]])
+    done, failed = finished(judge, items, runs=options.runs, stamp=stamp,
+                            workers=options.workers, what="panels")
+    table = pd.DataFrame([row for result in done.values() for row in result["rows"]])
     options.out.mkdir(parents=True, exist_ok=True)
     write_text(options.out / "known_answer.csv",
                table.to_csv(index=False, float_format="%.5g", lineterminator="\n"))
-    summary = {"model": MODEL, **stamp, "versions": package_versions(), "cases": counts(table)}
+    summary = {"model": MODEL, **stamp, "versions": package_versions(), "failed": failed,
+               "cases": counts(table)}
     write_text(options.out / "known_answer.json", json.dumps(summary, indent=1) + "\n")
     for case, one in summary["cases"].items():
         print(case, {name: one[name]["count"] for name in ("right", "wrong", "undecided")})
+    if failed:
+        sys.exit(f"{len(failed)} panels failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ that has a row, the flagship is fitted to the rows that end before it, and the r
 are scored together. Rows of the month have new errors of their own, and a monthly indicator's own
 error is carried on from its last known row. The posterior is not conditioned on anything later; the
 drivers, governments and administrations of the month are known. A single month tells little:
-differences are added up by episode.
+differences are added up by episode. Each month's has a Monte Carlo error, and these add up too; so
+beside it stands the ratio of H12's posterior density of no effect before and after the window's
+rows (Savage-Dickey), which is the same difference with the errors of two fits only.
 
 Fits are kept in ``build/monthly_lfo`` as they are made; an interrupted run goes on.
 """
@@ -27,17 +29,22 @@ import xarray as xr
 from arviz_stats import SamplingWrapper
 
 from bayes_alliance import constants as c
+from bayes_alliance.hypotheses.savage_dickey import log_density_at_zero
 from bayes_alliance.inference import LEAVE_OUT_GATE, Fit, fit_panel, load_model
+from bayes_alliance.inference.result import require_finished
 from bayes_alliance.model import Design, build_design
 from bayes_alliance.model.predict import flatten, log_likelihood
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import ModelSpec, posterior_hash
 from bayes_alliance.tables import Panel
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.runs import folder_of
 
 HYPOTHESES: Final = ("HX", "H12")
 SETTINGS: Final = {"chains": 2, "tune": 500, "draws": 1000}
-COLUMNS: Final = ("month", "rows", "HX", "H12", "difference", "passed")
+COLUMNS: Final = ("month", "rows", "HX", "H12", "difference", "error", "ratio", "ratio_error",
+                  "passed")
+ALL: Final = (0, 1, 2, 3)
 
 
 class Months(SamplingWrapper):
@@ -60,8 +67,7 @@ class Months(SamplingWrapper):
 
     def whole(self, first: int) -> xr.DataTree:
         """Return the scores of the fit to all rows, zero before the first month that is judged."""
-        fit = fit_panel(self.spec, self.panel, hypothesis=self.hypothesis, design=self.design,
-                        gate=LEAVE_OUT_GATE, seed=1, **SETTINGS)
+        fit = self.fitted(self.months)
         found = np.stack([self.scores(fit, month) if month >= first else
                           np.zeros((SETTINGS["chains"], fit.posterior.sizes["draw"]))
                           for month in range(self.months)], axis=-1)
@@ -69,6 +75,40 @@ class Months(SamplingWrapper):
             c.DIM_TIME: [str(month) for month in self.panel.time[:self.months]]})
         return xr.DataTree.from_dict({"posterior": fit.posterior,
                                       "log_likelihood": xr.Dataset({"month": array})})
+
+    def fitted(self, month: int) -> Fit:
+        """Fit to what ends before a month; say what the density of the coefficients at zero is."""
+        fit = require_finished(fit_panel(
+            self.spec, self.panel, hypothesis=self.hypothesis,
+            design=self.design.with_rows(self.last < month), gate=LEAVE_OUT_GATE, seed=month,
+            **SETTINGS))
+        zero = log_density_at_zero(fit, ALL) if self.hypothesis == "H12" else (np.nan, np.nan)
+        self.keep(month, zero=zero, passed=fit.diagnostics.passed,
+                  scores=self.scores(fit, month) if month < self.months else np.zeros((2, 1)))
+        print(self.hypothesis, month, fit.diagnostics.passed, flush=True)
+        return fit
+
+    def keep(self, month: int, **found: Any) -> None:
+        """Write what a month's fit gave; the file is whole or not there."""
+        target = self.place(month)
+        part = target.with_suffix(".part.npz")
+        np.savez_compressed(part, **found)
+        part.replace(target)
+
+    def place(self, month: int) -> Path:
+        """Return where what a month's fit gave is kept."""
+        return self.folder / f"{self.hypothesis}-{month:03d}.npz"
+
+    def kept(self, month: int, name: str) -> np.ndarray:
+        """Return what a month's fit gave."""
+        with np.load(self.place(month)) as found:
+            return np.asarray(found[name])
+
+    def errors(self, month: int) -> float:
+        """Return the Monte Carlo error of the log of a month's mean density."""
+        scores = self.kept(month, "scores")
+        relative = np.exp(scores - scores.max())
+        return float(np.asarray(az.mcse(relative, method="mean")) / relative.mean())
 
     # What arviz.lfo_cv calls.
 
@@ -78,17 +118,9 @@ class Months(SamplingWrapper):
 
     def sample(self, modified_observed_data: int) -> int:
         """Fit to what ends before a month, and keep the scores of that month."""
-        month = modified_observed_data
-        target = self.folder / f"{self.hypothesis}-{month:03d}.npz"
-        if not target.is_file():
-            design = self.design.with_rows(self.last < month)
-            fit = fit_panel(self.spec, self.panel, hypothesis=self.hypothesis, design=design,
-                            gate=LEAVE_OUT_GATE, seed=month, **SETTINGS)
-            part = target.with_suffix(".part.npz")
-            np.savez_compressed(part, scores=self.scores(fit, month), passed=fit.diagnostics.passed)
-            part.replace(target)
-            print(self.hypothesis, self.panel.time[month], fit.diagnostics.passed, flush=True)
-        return month
+        if not self.place(modified_observed_data).is_file():
+            self.fitted(modified_observed_data)
+        return modified_observed_data
 
     def get_inference_data(self, fitted_model: int) -> int:
         """Return the month, whose scores are on disk."""
@@ -96,8 +128,8 @@ class Months(SamplingWrapper):
 
     def log_likelihood__i(self, excluded_obs: np.ndarray, idata__i: int) -> xr.DataArray:
         """Return the scores of the first month left out; those of later ones are not asked for."""
-        with np.load(self.folder / f"{self.hypothesis}-{idata__i:03d}.npz") as kept:
-            scores, self.passed[idata__i] = kept["scores"], bool(kept["passed"])
+        scores, self.passed[idata__i] = (self.kept(idata__i, "scores"),
+                                         bool(self.kept(idata__i, "passed")))
         found = np.full((*scores.shape, len(excluded_obs)), np.nan)
         found[..., 0] = scores
         return xr.DataArray(found, dims=("chain", "draw", c.DIM_TIME))
@@ -111,20 +143,37 @@ def table_of(found: dict[str, Any], months: dict[str, Months], first: int) -> pd
     table["month"] = [str(one.panel.time[month]) for month in at]
     table["rows"] = [int((one.last == month).sum()) for month in at]
     table["difference"] = table["H12"] - table["HX"]
+    table["error"] = [float(np.hypot(*(mine.errors(month) for mine in months.values())))
+                      for month in at]
+    # Of H12 alone: what the month's rows take from the density of no effect.
+    zero = np.array([months["H12"].kept(month, "zero") for month in (*at, one.months)])
+    table["ratio"] = zero[:-1, 0] - zero[1:, 0]
+    table["ratio_error"] = np.hypot(zero[:-1, 1], zero[1:, 1])
     table["passed"] = [all(mine.passed[month] for mine in months.values()) for month in at]
     return table[list(COLUMNS)]
 
 
-def by_episode(table: pd.DataFrame, spec: ModelSpec) -> dict[str, dict[str, float]]:
-    """Return the added differences of every episode's window and of all months, in nats."""
+def by_episode(table: pd.DataFrame, spec: ModelSpec, months: dict[str, Months], first: int
+               ) -> dict[str, dict[str, float]]:
+    """Return the added differences of every episode's window and of all months, in nats.
+
+    ``se`` tells how the months differ, ``error`` the Monte Carlo error of the sum; ``ratio`` is
+    the same difference by the ratio of H12's density of no effect at both ends of the window,
+    whose errors do not add up over months.
+    """
     windows = {name: episode.window for name, episode in spec.episodes.items()}
     windows["all months"] = (str(table["month"].min()), str(table["month"].max()))
     found = {}
     for name, (begin, end) in windows.items():
         part = table[table["month"].between(begin, end)]
+        ends = months["H12"]
+        zero = [ends.kept(first + at, "zero") for at in (part.index[0], part.index[-1] + 1)]
         found[name] = {"months": len(part), "rows": int(part["rows"].sum()),
                        "difference": float(part["difference"].sum()),
                        "se": float(np.sqrt(len(part) * part["difference"].var(ddof=0))),
+                       "error": float(np.sqrt((part["error"]**2).sum())),
+                       "ratio": float(zero[0][0] - zero[1][0]),
+                       "ratio_error": float(np.hypot(zero[0][1], zero[1][1])),
                        "failed": int((~part["passed"]).sum())}
     return found
 
@@ -135,11 +184,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "validation")
     options = parser.parse_args()
     spec, panel = load_model("rok_japan")
-    stamp = {"code_hash": code_hash(*SAMPLED, "model/predict.py"),
+    stamp = {"code_hash": code_hash(*SAMPLED, "hypotheses/paths.py", "hypotheses/regression.py",
+                                    "hypotheses/savage_dickey.py"),
              "spec_hash": posterior_hash(spec), "data_hash": panel.data_hash,
              "settings": SETTINGS}
-    mark = "-".join(str(stamp[key])[:8] for key in ("code_hash", "spec_hash", "data_hash"))
-    folder = ROOT / "build" / "monthly_lfo" / mark
+    folder = folder_of(ROOT / "build" / "monthly_lfo", stamp)
     folder.mkdir(parents=True, exist_ok=True)
     first = min(panel.window(episode.window).start for episode in spec.episodes.values())
     months = {name: Months(spec, panel, name, folder) for name in HYPOTHESES}
@@ -147,7 +196,7 @@ def main() -> None:
                              time_dim=c.DIM_TIME, pointwise=True, method="exact")
              for name, mine in months.items()}
     table = table_of(found, months, first)
-    summary = {**stamp, "episodes": by_episode(table, spec),
+    summary = {**stamp, "episodes": by_episode(table, spec, months, first),
                "hypotheses": {name: {"elpd": float(one.elpd), "se": float(one.se),
                                      "p": float(one.p)} for name, one in found.items()}}
     write_text(options.out / "monthly_lfo.csv", table.to_csv(

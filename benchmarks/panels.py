@@ -33,9 +33,9 @@ from bayes_alliance.dyads.simulate import simulate_dyads
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.dyads.tables import DyadPanel
 from bayes_alliance.inference import package_versions
-from bayes_alliance.inference.many import Tally, many
 from bayes_alliance.report.machine import write_text
 from benchmarks.provenance import ROOT, SAMPLED, code_hash, kept_table
+from benchmarks.runs import finished, spec_digest
 
 MODEL: Final = "quasi_alliances"
 SEED: Final = 1
@@ -99,6 +99,23 @@ def coverage(table: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def together(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the coverage over all quantities of a panel, with a 95% interval over panels.
+
+    Quantities of one panel are not independent, so a panel is one observation: this sees smaller
+    departures from the nominal rate than any quantity's own count does.
+    """
+    found: dict[str, Any] = {}
+    for level in LEVELS:
+        inside = (table["rank"] - 0.5).abs() <= level / 2.0
+        of_panel = inside.groupby(table["number"]).mean()
+        half = float(stats.t.ppf(0.975, len(of_panel) - 1) * of_panel.sem())
+        found[f"inside{100 * level:.0f}"] = {
+            "share": float(of_panel.mean()), "low": float(of_panel.mean()) - half,
+            "high": float(of_panel.mean()) + half}
+    return found
+
+
 def main() -> None:
     """Run the panels that are missing, and write the summary of those that are there."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -109,19 +126,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "validation")
     parser.add_argument("--runs", type=Path, default=ROOT / "build" / "panels")
     options = parser.parse_args()
-    _, panel = _layout()
-    stamp = {"code_hash": code_hash(*CODE), "data_hash": panel.data_hash, "seed": SEED,
-             "settings": SETTINGS}
+    spec, panel = _layout()
+    stamp = {"code_hash": code_hash(*CODE), "spec_hash": spec_digest(spec),
+             "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS, "least": LEAST}
     before = kept_table(options.out, "panels", stamp, ["number"])
     items = {f"panel-{number:03d}": number for number in range(options.panels)
              if number not in set(before["number"])}
-
-    def tell(tally: Tally) -> None:
-        print(f"panels: {tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
-
-    done = many(judge, items, folder=options.runs, stamp=stamp, workers=options.workers,
-                cluster=options.cluster, report=tell)
-    rows = pd.DataFrame([row for result in done.values() for row in dict(result)["rows"]])
+    done, failed = finished(judge, items, runs=options.runs, stamp=stamp, what="panels",
+                            workers=options.workers, cluster=options.cluster)
+    rows = pd.DataFrame([row for result in done.values() for row in result["rows"]])
     table = pd.concat([before, rows], ignore_index=True).sort_values(
         "number", kind="stable", ignore_index=True)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -130,11 +143,14 @@ def main() -> None:
     converged = table.groupby("number")["converged"].first().astype(bool)
     summary = {"model": MODEL, **stamp, "versions": package_versions(), "panels": len(converged),
                "wanted": PANELS, "converged": int(converged.sum()), "false_alarm": FALSE_ALARM,
-               "coverage": coverage(table)}
+               "failed": failed, "together": together(table), "coverage": coverage(table),
+               "coverage_of_converged": coverage(table[table["converged"].astype(bool)])}
     write_text(options.out / "panels.json", json.dumps(summary, indent=1) + "\n")
     for one in summary["coverage"]:
         print(one["quantity"], *(one[f"inside{100 * level:.0f}"]["count"] for level in LEVELS),
               "of", one["panels"])
+    if failed:
+        sys.exit(f"{len(failed)} panels failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

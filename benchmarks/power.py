@@ -2,11 +2,11 @@
 
     python benchmarks/power.py [--panels 100] [--workers N | --cluster ADDRESS]
 
-A truth is a draw of the posterior under HX: its threat and credibility, disputes, governments,
-shocks and measurement. To its cohesion is added what a path with beta = delta = 0, 0.5, 1 or 1.5
-would have done, month by month, and every row of the observed panel is drawn anew, with its own
-period, sample size and gaps. Each such panel is judged like the observed one, by all criteria but
-the robustness grid's, with fits of half the length.
+A truth is a draw of the posterior under HX: its threat and credibility, its effects of disputes
+and governments, its measurement. Cohesion is made anew from them in every panel, with shocks of
+its own and what a path with beta = delta = 0, 0.5, 1 or 1.5 does, and every row of the observed
+panel is drawn anew, with its own period, sample size and gaps. Each such panel is judged like the
+observed one, by all criteria but the robustness grid's, with fits of half the length.
 
 ``power.csv`` has a row for each panel, episode and hypothesis, ``power.json`` the shares with exact
 binomial intervals. An interrupted run goes on with the panels that are missing, also on another
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import signal, stats
 
 from bayes_alliance import constants as c
 from bayes_alliance.checks.observe import observe
@@ -38,12 +38,13 @@ from bayes_alliance.inference import (
     package_versions,
     require_passed,
 )
-from bayes_alliance.inference.many import Tally, many
+from bayes_alliance.inference.result import require_finished
 from bayes_alliance.model import build_design
 from bayes_alliance.model.predict import flatten, long_run_paths
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import posterior_hash
 from benchmarks.provenance import ROOT, SAMPLED, code_hash, kept_table
+from benchmarks.runs import finished, folder_of
 
 MODEL: Final = "rok_japan"
 SEED: Final = 1
@@ -53,7 +54,10 @@ SETTINGS: Final = {"draws": 450, "tune": 150, "chains": 2}
 CODE: Final = (*SAMPLED, "checks/observe.py", "checks/truths.py", "hypotheses/episodes.py",
                "hypotheses/evidence.py", "hypotheses/paths.py", "hypotheses/robustness.py",
                "hypotheses/regression.py", "hypotheses/savage_dickey.py", "hypotheses/verdicts.py")
-VERDICTS: Final = ("supported", "inconclusive", "contradicted")
+WITHHELD: Final = "withheld"
+VERDICTS: Final = ("supported", "inconclusive", "contradicted", WITHHELD)
+# How a panel is made from a truth: another number, where that is another way.
+WAY: Final = 2
 
 
 class Panel(NamedTuple):
@@ -72,14 +76,29 @@ def cells() -> list[tuple[str, float]]:
 
 def simulated(spec: Any, panel: Any, item: Panel) -> Any:
     """Return the panel with rows drawn from the truth, a path acting on its cohesion."""
-    truth = dict(item.truth)
+    rng = np.random.default_rng([SEED, item.number, cells().index((item.path, item.size))])
+    truth = item.truth | {c.COHESION: cohesion_of(spec, panel, item, rng)}
+    return observe(spec, panel, truth, rng)[0]
+
+
+def cohesion_of(spec: Any, panel: Any, item: Panel, rng: np.random.Generator) -> np.ndarray:
+    """Return a cohesion made anew: disputes, governments, the path that acts, fresh shocks."""
+    truth = item.truth
+    wanted = panel.rivals.to_numpy(dtype=float) @ truth[c.VAR_RIVAL_EFFECT]
+    for member in panel.members:
+        wanted = wanted + np.array([truth[c.VAR_GOVERNMENT_EFFECT][member, label]
+                                    for label in panel.governments[member]])
     if item.path != "none":
         mean, gap = long_run_paths(*np.asarray(truth[item.path]))
-        phi = 0.5 ** (1.0 / truth[c.VAR_HALF_LIFE][c.LATENTS.index(c.COHESION)])
-        pushed = filter_response(np.array(phi), item.size * (mean + gap), spec.model.response)
-        truth[c.COHESION] = truth[c.COHESION] + pushed
-    rng = np.random.default_rng([SEED, item.number, cells().index((item.path, item.size))])
-    return observe(spec, panel, truth, rng)[0]
+        wanted = wanted + item.size * (mean + gap)
+    phi = 0.5 ** (1.0 / truth[c.VAR_HALF_LIFE][c.LATENTS.index(c.COHESION)])
+    shocks = rng.standard_normal(len(wanted))
+    if spec.model.innovations == "student_t":
+        df = spec.priors.student_t_innovation_df
+        shocks = rng.standard_t(df, len(wanted)) * np.sqrt((df - 2.0) / df)
+    shocks[1:] *= np.sqrt(1.0 - phi**2)
+    own = signal.lfilter([1.0], [1.0, -phi], shocks)
+    return np.asarray(filter_response(np.array(phi), wanted, spec.model.response) + own)
 
 
 def judge_panel(key: str, item: Panel) -> dict[str, Any]:
@@ -93,19 +112,26 @@ def judge_panel(key: str, item: Panel) -> dict[str, Any]:
 
 
 def truths(spec: Any, panel: Any, folder: Path, number: int) -> list[dict[str, Any]]:
-    """Return evenly spaced draws of the posterior under HX."""
-    kept = folder / f"HX-{posterior_hash(spec)[:12]}-{code_hash(*SAMPLED)[:12]}.nc"
+    """Return evenly spaced draws of the posterior under HX, in an order that mixes the chains."""
+    kept = folder / f"HX-{posterior_hash(spec)[:12]}-{panel.data_hash[:12]}.nc"
     if not kept.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        require_passed(fit_panel(spec, panel, hypothesis="HX", seed=SEED)).save(kept)
+        require_passed(require_finished(fit_panel(spec, panel, hypothesis="HX", seed=SEED))
+                       ).save(kept)
     samples = flatten(load_fit(kept).posterior, number)
     design = build_design(spec, panel, "HX")
-    return [draw_as_truth(samples, k, design) for k in range(samples.size)]
+    order = np.random.default_rng(SEED).permutation(samples.size)
+    return [draw_as_truth(samples, int(k), design) for k in order]
 
 
 def shares(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return how often each verdict came out, with exact 95% intervals."""
+    """Return how often each verdict came out, with exact 95% intervals.
+
+    A panel whose fits did not converge has its verdict withheld.
+    """
     found = []
+    table = table.assign(verdict=table["verdict"].where(table["converged"].astype(bool),
+                                                        WITHHELD))
     groups = ["path", "size", "episode", "hypothesis"]
     for key, part in table.groupby(groups, sort=False):
         one: dict[str, Any] = dict(zip(groups, key, strict=True)) | {"panels": len(part)}
@@ -137,35 +163,35 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "validation")
     parser.add_argument("--runs", type=Path, default=ROOT / "build" / "power")
     options = parser.parse_args()
+    if not 1 <= options.panels <= PANELS:
+        parser.error(f"--panels is {options.panels} (allowed: 1 to {PANELS}, as many as truths)")
     spec, panel = load_model(MODEL)
     stamp = {"code_hash": code_hash(*CODE), "spec_hash": posterior_hash(spec),
-             "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS}
+             "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS, "way": WAY}
     before = kept_table(options.out, "power", stamp, ["path", "size", "number"])
     there = {name_of(*key) for key in before[["path", "size", "number"]].itertuples(index=False)}
     # Number by number, so that every cell has as many panels wherever the run is stopped.
     wanted = {name_of(path, size, number): (path, size, number)
               for number in range(options.panels) for path, size in cells()}
     missing = {name: key for name, key in wanted.items() if name not in there}
-    drawn = truths(spec, panel, options.runs, PANELS) if missing else []
+    drawn = truths(spec, panel, folder_of(options.runs, stamp), PANELS) if missing else []
     items = {name: Panel(*key, drawn[key[2]]) for name, key in missing.items()}
-
-    def tell(tally: Tally) -> None:
-        print(f"panels: {tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
-
-    done = many(judge_panel, items, folder=options.runs, stamp=stamp, workers=options.workers,
-                cluster=options.cluster, report=tell)
+    done, failed = finished(judge_panel, items, runs=options.runs, stamp=stamp, what="panels",
+                            workers=options.workers, cluster=options.cluster)
     table = pd.concat([before, pd.DataFrame(
-        [row for result in done.values() for row in dict(result)["rows"]])], ignore_index=True)
+        [row for result in done.values() for row in result["rows"]])], ignore_index=True)
     table = table.sort_values(["number", "path", "size"], kind="stable", ignore_index=True)
     text = table.to_csv(index=False, float_format="%.5g", lineterminator="\n")
     options.out.mkdir(parents=True, exist_ok=True)
     write_text(options.out / "power.csv", text)
     summary = {"model": MODEL, **stamp, "versions": package_versions(),
                "panels_a_cell": int(table.groupby(["path", "size"])["number"].nunique().min()),
-               "wanted": PANELS,
+               "wanted": PANELS, "failed": failed,
                "not_converged": int((~table["converged"].astype(bool)).sum() // 4),
                "cells": shares(table)}
     write_text(options.out / "power.json", json.dumps(summary, indent=1) + "\n")
+    if failed:
+        sys.exit(f"{len(failed)} panels failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

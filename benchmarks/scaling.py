@@ -164,6 +164,11 @@ def in_processes(script: tuple[str, ...], wanted: dict[str, str], runs: Path, se
     -------
     list of dict
         What was measured, with ``peak_memory_mb``.
+
+    Raises
+    ------
+    SystemExit
+        If fewer than two sizes could be measured; one that failed is printed and left out.
     """
     runs.mkdir(parents=True, exist_ok=True)
     found = []
@@ -174,11 +179,14 @@ def in_processes(script: tuple[str, ...], wanted: dict[str, str], runs: Path, se
             failed, _, peak = start([*script, "--one", one, "--seeds", str(seeds), "--out",
                                      str(raw)], part.with_suffix(".log"), dict(os.environ))
             if failed:
-                sys.exit(f"{name}: {failed}")
+                print(f"{name}: {failed}", flush=True)
+                continue
             write_text(part, json.dumps(json.loads(raw.read_text()) | {"peak_memory_mb": peak}))
             raw.unlink()
         found.append(json.loads(part.read_text()))
         print({key: value for key, value in found[-1].items() if key != "fits"}, flush=True)
+    if len(found) < 2:
+        sys.exit("fewer than two sizes could be measured")
     return found
 
 

@@ -5,7 +5,7 @@ anything is drawn; draws that fail the gate are saved before the command says so
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from bayes_alliance.cli.console import (
     save_or_keep,
     steps,
 )
+
+if TYPE_CHECKING:
+    from bayes_alliance.spec import ModelSpec
 
 __all__ = ["backtest_command", "compare_command", "fit_command", "forecast_command",
            "report_command", "robustness_command"]
@@ -32,6 +35,8 @@ Tune = Annotated[int | None, typer.Option(
 Chains = Annotated[int | None, typer.Option(
     min=2, help="Chains, in place of the model file's.")]
 
+Restart = Annotated[bool, typer.Option(
+    "--restart", help="Move what --work holds aside and begin anew.")]
 Workers = Annotated[int | None, typer.Option(
     min=1, help="Processes; as many as cores if not given.")]
 Cluster = Annotated[str | None, typer.Option(
@@ -79,6 +84,9 @@ def compare_command(model: Model, seed: Seed = 1, work: Work = None,
                     ) -> None:
     """Compare the hypotheses in every episode."""
     with errors_to_status(keep=None if work is not None else Path()):
+        if out is not None and not absolute:
+            raise typer.BadParameter("it takes absolute values (allowed: with --absolute)",
+                                     param_hint="--out")
         from bayes_alliance.api import compare
         from bayes_alliance.inference import load_model
         from bayes_alliance.report import write_stones
@@ -103,7 +111,7 @@ def compare_command(model: Model, seed: Seed = 1, work: Work = None,
 
 def robustness_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
                        workers: Workers = None,
-                       cluster: Cluster = None,
+                       cluster: Cluster = None, restart: Restart = False,
                        ) -> None:
     """Judge the hypotheses under every specification of the grid; writes robustness.csv."""
     with errors_to_status():
@@ -114,8 +122,8 @@ def robustness_command(model: Model, out: Out, seed: Seed = 1, work: Work = None
         spec, panel = load_model(model)
         with steps() as shown:
             result = robustness(
-                model, seed=seed, folder=work, workers=workers, cluster=cluster,
-                report=shown.tally("specifications"))
+                model, seed=seed, folder=_within(work, "robustness", spec), workers=workers,
+                cluster=cluster, report=shown.tally("specifications"), restart=restart)
         write_grid(result, spec, panel, out)
         typer.echo(result.sentence)
 
@@ -126,12 +134,14 @@ def forecast_command(model: Model, out: Out,
                          help="as_now, a scenario of the model file, or a .toml file with one "
                          "table scenarios.NAME.")] = "as_now",
                      keep_draws: Annotated[bool, typer.Option(
-                         "--keep-draws", help="Also write every draw, forecast.nc.")] = False,
+                         "--keep-draws",
+                         help="Also write every draw, forecast_SCENARIO.nc.")] = False,
                      seed: Seed = 1, draws: Draws = None, tune: Tune = None,
                      chains: Chains = None) -> None:
-    """Forecast all series and polls; writes forecast.csv, outcomes.csv, waves.csv.
+    """Forecast all series and polls.
 
-    H12 forecasts, or the combination of hypotheses that a backtest in the folder asks for.
+    Writes forecast_SCENARIO.csv, and the same of outcomes and waves. H12 forecasts, or the
+    combination of hypotheses that a backtest in the folder asks for.
     """
     with errors_to_status(keep=out):
         from bayes_alliance.api import forecast
@@ -148,12 +158,13 @@ def forecast_command(model: Model, out: Out,
                               weights=read_beside(out, spec, panel).weights, seed=seed, draws=draws,
                               tune=tune, chains=chains, announce=shown.announce,
                               report=shown.report)
+        # A report in the same folder has a forecast.csv of its own, with every scenario.
         for name, table in (("forecast", result.table), ("outcomes", result.outcomes),
                             ("waves", result.waves)):
-            write_text(out / f"{name}.csv",
+            write_text(out / f"{name}_{result.scenario}.csv",
                        table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
         if keep_draws:
-            result.save_draws(out / "forecast.nc")
+            result.save_draws(out / f"forecast_{result.scenario}.nc")
         told = result.outcomes.dropna(subset="probability")
         if len(told):
             print_table(told[["title", "probability", "mcse"]], f"outcomes, {result.scenario}")
@@ -169,7 +180,7 @@ def backtest_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
                      lag: Annotated[int, typer.Option(
                          min=0, help="Months from the end of fieldwork to publication.")] = 0,
                      workers: Workers = None,
-                     cluster: Cluster = None,
+                     cluster: Cluster = None, restart: Restart = False,
                      ) -> None:
     """Forecast from earlier months and score beside simple rules; writes backtest*.csv."""
     with errors_to_status():
@@ -179,15 +190,21 @@ def backtest_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
 
         spec, panel = load_model(model)
         with steps() as shown:
-            result = backtest(model, first=first, step=step, lag=lag, seed=seed, folder=work,
-                              workers=workers, cluster=cluster,
-                              report=shown.tally("origins and methods"))
+            result = backtest(model, first=first, step=step, lag=lag, seed=seed,
+                              folder=_within(work, "backtest", spec), workers=workers,
+                              cluster=cluster, report=shown.tally("origins and methods"),
+                              restart=restart)
         write_backtest(result, spec, panel, out)
         wanted = result.table["method"].isin(["H12", "stacked", "last_value"])
         print_table(result.table.loc[wanted, ["method", "horizon", "skill", "skill_low",
                                               "skill_high", "inside90"]],
                     "CRPS skill over the best simple rule")
         typer.echo(result.sentence)
+
+
+def _within(work: Path | None, task: str, spec: "ModelSpec") -> Path | None:
+    """Return where a task of a model keeps its results within a folder that others use too."""
+    return None if work is None else work / f"{spec.model.name}-{task}"
 
 
 def report_command(model: Model, out: Out, seed: Seed = 1, work: Work = None) -> None:

@@ -48,6 +48,8 @@ _VERSION: Final = 1
 # Both stages of one model at a time.
 _KEPT: Final = 2
 _LARGEST: Final = 1e6
+_ABOUT: Final = ("member_a", "member_b", "class", "region")
+_ENDS: Final = ("first", "last")
 _compiled: OrderedDict[tuple[object, ...], Compiled] = OrderedDict()
 
 
@@ -59,7 +61,8 @@ class DyadFit:
     ----------
     spec : DyadModelSpec
     dyads : dict of str to dict
-        ``member_a``, ``member_b``, ``class``, ``region`` of every dyad.
+        ``member_a``, ``member_b``, ``class``, ``region`` of every dyad, and ``first`` and
+        ``last``, its years; fits of an earlier version do not have these two.
     hypothesis : str
     posterior : xarray.Dataset
         Of cohesion, with dims ``chain``, ``draw``, and ``dyad``, ``time`` (years) and others.
@@ -171,17 +174,24 @@ def _require_whole(fit: DyadFit, path: str) -> None:
         n.VAR_CLASS_COEFFICIENT: (n.DIM_CLASS, c.DIM_COEFFICIENT),
         n.VAR_SPREAD: (c.DIM_COEFFICIENT,),
         n.VAR_DYAD_COEFFICIENT: (n.DIM_DYAD, c.DIM_COEFFICIENT),
-        c.COHESION: (n.DIM_DYAD, c.DIM_TIME)}, f"{path}, posterior")
+        c.COHESION: (n.DIM_DYAD, c.DIM_TIME),
+        **{name: (c.DIM_COEFFICIENT,) for name in (n.VAR_BETWEEN,) if name in fit.posterior}},
+        f"{path}, posterior")
     require_arrays(fit.drivers, dict.fromkeys(c.PATHS, (c.DIM_MEMBER, c.DIM_TIME)),
                    f"{path}, drivers")
+    years = [str(one) for one in fit.drivers[c.DIM_TIME].to_numpy()]
     for one in fit.dyads.values():
-        if set(one) != {"member_a", "member_b", "class", "region"}:
+        if set(one) - set(_ENDS) != set(_ABOUT) or len(one) not in (4, 6):
             raise SchemaError(f"{path} does not say of every dyad what it is")
+        if len(one) == 6 and not (one["first"] in years and one["last"] in years
+                                  and int(one["first"]) <= int(one["last"])):
+            raise SchemaError(f"{path} has a dyad from {one['first']} to {one['last']}, years that "
+                              "its drivers do not have, or not in this order")
     used = {one[side] for one in fit.dyads.values() for side in ("member_a", "member_b")}
     members = [str(one) for one in fit.drivers[c.DIM_MEMBER].to_numpy()]
     labels = {c.DIM_COEFFICIENT: list(c.COEFFICIENTS), n.DIM_DYAD: list(fit.dyads),
               n.DIM_CLASS: list(fit.spec.model.classes),
-              c.DIM_TIME: [str(one) for one in fit.drivers[c.DIM_TIME].to_numpy()]}
+              c.DIM_TIME: years}
     known = fit.posterior[[name for name in fit.posterior.data_vars
                            if set(fit.posterior[name].dims) <= {"chain", "draw", *labels}]]
     require_labels(known, labels, f"{path}, posterior")
@@ -193,7 +203,6 @@ def _require_whole(fit: DyadFit, path: str) -> None:
         if bad:
             raise SchemaError(f"{path}, {group} holds draws of {', '.join(bad)} that are missing "
                               "or infinite, or beyond any size")
-    years = labels[c.DIM_TIME]
     if years != [str(int(years[0]) + at) for at in range(len(years))]:
         raise SchemaError(f"{path} has years that are not in order")
 
@@ -275,7 +284,8 @@ def fit_dyad_panel(spec: DyadModelSpec, panel: DyadPanel, *, hypothesis: str = "
         "seed": seed, "spec_hash": _spec_hash(spec),
         "data_hash": panel.data_hash, "versions": package_versions(),
         "created": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()}
-    about = panel.dyads[["member_a", "member_b", "class", "region"]]
+    about = panel.dyads[[*_ABOUT]].assign(
+        **{end: panel.dyads[end].astype(int).astype(str) for end in _ENDS})
     return DyadFit(spec, about.to_dict("index"), hypothesis, second.posterior, first.posterior,
                    {n.DRIVER_STAGE: first.diagnostics, n.COHESION_STAGE: second.diagnostics},
                    provenance)

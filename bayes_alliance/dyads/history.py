@@ -137,6 +137,11 @@ def episode_changes(fit: DyadFit, panel: DyadPanel, dyad: str = CHA_DYAD,
         the other dyads of the class that are there in all these years); ``threat`` and
         ``credibility`` (what the path adds to the long-run level); ``threat_mean``,
         ``threat_gap`` and so on (the drivers themselves; the gap is half the distance).
+
+    Raises
+    ------
+    ValueError
+        If years of an episode are not in the panel.
     """
     eta = fit.posterior[c.COHESION]
     mine = flat_draws(eta.sel({n.DIM_DYAD: dyad}))
@@ -178,17 +183,33 @@ def _peers(panel: DyadPanel, dyad: str, windows: tuple[tuple[int, int], ...]) ->
 
 def _change(draws: np.ndarray, panel: DyadPanel, episode: DyadEpisode) -> np.ndarray:
     """Return the mean over an episode less that over its baseline; years come last."""
-    after, before = (draws[..., years[0] - panel.years[0]:years[1] - panel.years[0] + 1].mean(-1)
+    after, before = (draws[..., _positions(panel, years)].mean(-1)
                      for years in (episode.years, episode.baseline))
     return np.asarray(after - before)
+
+
+def _positions(panel: DyadPanel, years: tuple[int, int]) -> slice:
+    """Return where some years lie among the panel's.
+
+    Raises
+    ------
+    ValueError
+        If one of them is none of the panel's.
+    """
+    start, end = panel.years[0], panel.years[-1]
+    if not start <= years[0] <= years[1] <= end:
+        raise ValueError(f"the years {years[0]}-{years[1]} are not in the panel (allowed: within "
+                         f"{start}-{end}, the first not after the last)")
+    return slice(years[0] - start, years[1] - start + 1)
 
 
 def judge_episodes(changes: pd.DataFrame, rows: dict[str, tuple[int, int]], *,
                    passed: bool) -> pd.DataFrame:
     """Give each episode a verdict.
 
-    Supported asks that cohesion, and cohesion against the dyad's class, moved as is said, each
-    with probability :data:`~bayes_alliance.dyads.verdicts.DIRECTION`; contradicted mirrors it.
+    Supported asks that cohesion, and cohesion against the dyad's class where that has others in
+    these years, moved as is said, each with probability
+    :data:`~bayes_alliance.dyads.verdicts.DIRECTION`; contradicted mirrors it.
 
     Parameters
     ----------
@@ -208,12 +229,13 @@ def judge_episodes(changes: pd.DataFrame, rows: dict[str, tuple[int, int]], *,
     found = []
     for name, part in changes.groupby("episode", sort=False):
         asked = part.loc[part["quantity"].isin(["cohesion", "relative"]), "probability"]
+        against = ", and so against its class" if len(asked) > 1 else ""
         if not passed:
             told = (WITHHELD, "the fit did not pass the diagnostics gate")
         elif (asked >= DIRECTION).all():
-            told = ("supported", "cohesion moved as is said, and so against its class")
+            told = ("supported", f"cohesion moved as is said{against}")
         elif (asked <= 1.0 - DIRECTION).all():
-            told = ("contradicted", "cohesion moved the other way, and so against its class")
+            told = ("contradicted", f"cohesion moved the other way{against}")
         else:
             count, kinds = rows.get(str(name), (0, 0))
             told = ("inconclusive", f"{count} observation{'s' * (count != 1)} of {kinds} "
@@ -237,15 +259,19 @@ def rank_in_class(fit: DyadFit, panel: DyadPanel, dyad: str,
     pandas.DataFrame
         ``window``, ``dyads`` (how many others), ``mean``, ``q05``, ``q95`` of the share of the
         others that stand lower.
+
+    Raises
+    ------
+    ValueError
+        If years of a window are not in the panel.
     """
     rows = []
     for name, years in windows.items():
         peers = _peers(panel, dyad, (years,))
         if not peers:
             continue
-        part = slice(years[0] - panel.years[0], years[1] - panel.years[0] + 1)
         chosen = flat_draws(fit.posterior[c.COHESION].sel({n.DIM_DYAD: [dyad, *peers]}))
-        level = chosen[:, :, part].mean(axis=2)
+        level = chosen[:, :, _positions(panel, years)].mean(axis=2)
         lower = (level[:, 1:] < level[:, :1]).mean(axis=1)
         low, high = np.quantile(lower, [0.05, 0.95])
         rows.append((name, len(peers), float(lower.mean()), float(low), float(high)))

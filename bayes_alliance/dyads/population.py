@@ -15,7 +15,7 @@ from scipy import stats
 from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.fitting import DyadFit
-from bayes_alliance.exceptions import did_you_mean
+from bayes_alliance.exceptions import NotFittedError, did_you_mean
 from bayes_alliance.model.predict import softabs
 
 __all__ = ["READINGS", "PopulationResult", "between_share", "class_contrasts", "dyad_effects",
@@ -63,11 +63,19 @@ def population_effects(fit: DyadFit) -> PopulationResult:
     fit : DyadFit
         Under H12.
 
+    Raises
+    ------
+    NotFittedError
+        If it is of another hypothesis: what is switched off was drawn from the prior.
+
     Notes
     -----
     A density at zero is averaged over the conditional normals of the population's means given
     those of the classes (Rao-Blackwell).
     """
+    if fit.hypothesis != "H12":
+        raise NotFittedError("coefficients of both paths need a fit under H12, got "
+                             f"{fit.hypothesis}")
     posterior = fit.posterior
     rows = []
     groups = groups_of(posterior)
@@ -89,8 +97,10 @@ def population_effects(fit: DyadFit) -> PopulationResult:
 
 def readings(fit: DyadFit) -> pd.DataFrame:
     """Return how probable each reading's signs are, for the population and each class."""
-    prior = {reading: 0.5 ** sum(sign != 0 for sign in signs.values())
-             for reading, signs in READINGS.items()}
+    mean, deviation = fit.spec.priors.coefficient, fit.spec.priors.coefficient_class
+    # Before the data: of the population's mean, of a class's.
+    above = {True: stats.norm.sf(0.0, mean.mu, mean.sd), False: stats.norm.sf(
+        0.0, mean.mu + deviation.mu, np.hypot(mean.sd, deviation.sd))}
     rows = []
     for label, draws in groups_of(fit.posterior).items():
         if label == "spread":
@@ -99,8 +109,10 @@ def readings(fit: DyadFit) -> pd.DataFrame:
             holds = np.ones(draws.isel({c.DIM_COEFFICIENT: 0}).size, dtype=bool)
             for name, sign in signs.items():
                 holds &= sign * draws.sel({c.DIM_COEFFICIENT: name}).to_numpy().ravel() > 0
+            positive = float(above[label == "all"])
+            prior = np.prod([positive if sign > 0 else 1.0 - positive for sign in signs.values()])
             rows.append({"group": label, "reading": reading, "probability": holds.mean(),
-                         "prior": prior[reading]})
+                         "prior": float(prior)})
     return pd.DataFrame(rows)
 
 
@@ -117,7 +129,7 @@ def dyad_effects(fit: DyadFit, dyads: list[str] | None = None) -> pd.DataFrame:
     pandas.DataFrame
         ``dyad``, ``class``, ``region``, ``coefficient``, ``mean``, ``sd``, ``q05``, ``q50``,
         ``q95``, ``above_zero``, and ``standardised``: the median of the coefficient times the sd
-        over the years of what it multiplies, over the sd of the dyad's cohesion.
+        of what it multiplies over the dyad's years, over the sd of its cohesion.
     """
     for name in dyads or ():
         if name not in fit.dyads:
@@ -137,19 +149,29 @@ def dyad_effects(fit: DyadFit, dyads: list[str] | None = None) -> pd.DataFrame:
 def standardised_effects(fit: DyadFit, dyad: str) -> np.ndarray:
     """Return draws of a dyad's coefficients in sds of its cohesion for an sd of the driver.
 
-    The sd of what a coefficient multiplies is that of its posterior mean over the years.
+    The sds are those over the years in which the dyad is one; what a coefficient multiplies is
+    taken at its posterior mean.
 
     Returns
     -------
     numpy.ndarray, shape (sample, path coefficient)
     """
-    paths = paths_of_dyad(fit, dyad).mean(axis=0)
-    eta = flat_draws(fit.posterior[c.COHESION].sel({n.DIM_DYAD: dyad}))
+    span = _span(fit, dyad)
+    paths = paths_of_dyad(fit, dyad)[..., span].mean(axis=0)
+    eta = flat_draws(fit.posterior[c.COHESION].sel({n.DIM_DYAD: dyad}))[:, span]
     return _coefficients(fit, dyad) * paths.std(axis=1) / eta.std(axis=1)[:, None]
 
 
 def _coefficients(fit: DyadFit, dyad: str) -> np.ndarray:
     return flat_draws(fit.posterior[n.VAR_DYAD_COEFFICIENT].sel({n.DIM_DYAD: dyad}))
+
+
+def _span(fit: DyadFit, dyad: str) -> slice:
+    """Return where the years of a dyad lie; all years in a fit that does not tell them."""
+    about, start = fit.dyads[dyad], int(fit.drivers[c.DIM_TIME].to_numpy()[0])
+    if "first" not in about:
+        return slice(None)
+    return slice(int(about["first"]) - start, int(about["last"]) - start + 1)
 
 
 def paths_of_dyad(fit: DyadFit, dyad: str) -> np.ndarray:
@@ -175,11 +197,14 @@ def between_share(fit: DyadFit) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By coefficient, the variance of the dyads' means over the years as a share of the variance
-        over all dyads and years, of posterior means.
+        By coefficient, the variance of the dyads' means over their years as a share of the
+        variance over all years of all dyads, of posterior means.
     """
-    paths = np.stack([paths_of_dyad(fit, dyad).mean(axis=0) for dyad in fit.dyads])
-    between, total = paths.mean(axis=2).var(axis=0), paths.var(axis=(0, 2))
+    paths = [paths_of_dyad(fit, dyad)[..., _span(fit, dyad)].mean(axis=0) for dyad in fit.dyads]
+    years = [part.shape[1] for part in paths]
+    together = np.concatenate(paths, axis=1)
+    means = np.repeat([part.mean(axis=1) for part in paths], years, axis=0)
+    between, total = means.var(axis=0), together.var(axis=1)
     shares = np.divide(between, total, out=np.zeros_like(total), where=total > 0.0)
     return dict(zip(c.COEFFICIENTS, map(float, shares), strict=True))
 

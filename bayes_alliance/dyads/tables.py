@@ -126,6 +126,9 @@ def _check(tables: dict[str, pd.DataFrame]) -> list[Fault]:
                                 f"{row.member_b}", "two different members of members.csv"))
     for column in ("first", "last", "years"):
         dyads[column] = _number(dyads, "dyads.csv", column, faults)
+    faults += [Fault("dyads.csv", f"row {row.Index}", f"begins in {row.first:g} and ends in "
+                     f"{row.last:g}", "first at most last")
+               for row in dyads.itertuples() if row.first > row.last]
     for column, words in _WORDS.items():
         faults += [Fault("indicators.csv", f"row {indicators.index[i]}, {column}",
                          f"is {indicators[column].iloc[i]!r}", ", ".join(words))
@@ -206,6 +209,9 @@ def _transformed(value: np.ndarray, about: pd.DataFrame) -> np.ndarray:
 def build_dyad_panel(spec: DyadModelSpec, folder: Path) -> DyadPanel:
     """Read a dataset and keep what a model uses.
 
+    ``first`` and ``last`` of a dyad are those within the model's years; a dyad that is none in any
+    of them is left out.
+
     Parameters
     ----------
     spec : DyadModelSpec
@@ -225,12 +231,16 @@ def build_dyad_panel(spec: DyadModelSpec, folder: Path) -> DyadPanel:
                     ", ".join(indicators.index[indicators["latent"] == latent]))
               for name, latent in named.items()
               if name not in indicators.index or indicators.at[name, "latent"] != latent]
-    faults += [Fault("dyads.csv", "class", f"has no dyad of class {kind!r}",
-                     ", ".join(sorted(set(dyads["class"]))))
-               for kind in spec.model.classes if kind not in set(dyads["class"])]
+    start, end = spec.model.start, spec.model.end
+    within = dyads[(dyads["last"] >= start) & (dyads["first"] <= end)]
+    faults += [Fault("dyads.csv", "class", f"has no dyad of class {kind!r} in {start}-{end}",
+                     ", ".join(sorted(set(within["class"]))))
+               for kind in spec.model.classes if kind not in set(within["class"])]
     if faults:
         raise DataError(faults)
-    dyads = dyads[dyads["class"].isin(spec.model.classes)]
+    dyads = within[within["class"].isin(spec.model.classes)].assign(
+        first=lambda table: table["first"].clip(lower=start),
+        last=lambda table: table["last"].clip(upper=end))
     used = {*dyads["member_a"], *dyads["member_b"]}
     members = [name for name in tables["members"]["member"] if name in used]
     indicators = indicators.loc[list(named)]
@@ -238,7 +248,7 @@ def build_dyad_panel(spec: DyadModelSpec, folder: Path) -> DyadPanel:
                     "reference", "one") for latent, count in
               indicators.groupby("latent")["reference"].sum().items() if count != 1]
     rows = tables["observations"]
-    years = list(range(spec.model.start, spec.model.end + 1))
+    years = list(range(start, end + 1))
     rows = rows[rows["indicator"].isin(indicators.index) & rows["year"].isin(years)
                 & rows["unit"].isin({*members, *dyads.index})].reset_index(drop=True)
     if faults or rows.empty:

@@ -14,7 +14,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.forecast.result import Forecast, target_table
 from bayes_alliance.forecast.waves import wave_table
 
-__all__ = ["combine_forecasts"]
+__all__ = ["check_weights", "combine_forecasts"]
 
 _SAMPLE = "sample"
 
@@ -44,8 +44,7 @@ def combine_forecasts(parts: Mapping[str, Forecast], weights: Mapping[str, float
     if set(parts) != set(weights) or not parts:
         raise ValueError(f"weights are for {', '.join(weights)} (allowed: one for each of "
                          f"{', '.join(parts)})")
-    if min(weights.values()) <= 0.0 or abs(sum(weights.values()) - 1.0) > 1e-6:
-        raise ValueError(f"weights are {dict(weights)} (allowed: positive numbers that sum to 1)")
+    check_weights(weights)
     kinds = {(one.scenario, tuple(one.data[c.DIM_TIME_FUTURE].to_numpy()),
               one.data.attrs.get("seed")) for one in parts.values()}
     if len(kinds) > 1:
@@ -58,6 +57,19 @@ def combine_forecasts(parts: Mapping[str, Forecast], weights: Mapping[str, float
     waves = wave_table(table, heaviest.waves[["indicator", "pollster", "time"]])
     return Forecast(table=table, data=data, sentence=_sentence(table, heaviest.scenario, weights),
                     outcomes=_outcomes(parts, weights), waves=waves, past=heaviest.past)
+
+
+def check_weights(weights: Mapping[str, float]) -> None:
+    """Refuse weights that are not positive or do not sum to 1.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    # Not a number is not above zero either.
+    if not all(one > 0.0 for one in weights.values()) or abs(sum(weights.values()) - 1.0) > 1e-6:
+        raise ValueError(f"weights are {dict(weights)} (allowed: positive numbers that sum to 1)")
 
 
 def _draws(parts: Mapping[str, Forecast], weights: Mapping[str, float]) -> xr.Dataset:

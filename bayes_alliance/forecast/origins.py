@@ -28,7 +28,7 @@ from bayes_alliance.inference import load_model
 from bayes_alliance.inference.many import Tally
 from bayes_alliance.inference.study import study
 from bayes_alliance.model.predict import flatten
-from bayes_alliance.spec import ModelSpec
+from bayes_alliance.spec import ModelSpec, spec_hash
 from bayes_alliance.tables import Panel
 
 __all__ = ["HORIZONS", "POINTS", "Origin", "backtest_scores", "forecast_from", "horizon_of",
@@ -62,7 +62,8 @@ def backtest_scores(model: str | Path, *, hypotheses: Sequence[str], first: str 
                     step: int = 3, lag: int = 0, seed: int = 1,
                     folder: str | Path | None = None, workers: int | None = None,
                     cluster: str | None = None,
-                    report: Callable[[Tally], None] | None = None) -> pd.DataFrame:
+                    report: Callable[[Tally], None] | None = None,
+                    restart: bool = False) -> pd.DataFrame:
     """Forecast from every origin and score.
 
     Parameters
@@ -83,6 +84,8 @@ def backtest_scores(model: str | Path, *, hypotheses: Sequence[str], first: str 
         Keeps finished origins, to go on after an interruption; without one none are kept.
     workers, cluster, report
         See :func:`bayes_alliance.inference.many.many`.
+    restart : bool
+        Move what the folder holds aside and begin anew.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def backtest_scores(model: str | Path, *, hypotheses: Sequence[str], first: str 
              for month in origins(panel, first, step, lag)
              for method in (_RULES, *hypotheses)}
     done = study(run_origin, items, spec, panel, folder=folder, workers=workers, cluster=cluster,
-                 report=report, seed=seed, lag=lag)
+                 report=report, restart=restart, seed=seed, lag=lag, spec_hash=spec_hash(spec))
     found = pd.concat([pd.DataFrame(table) for table in done.values()], ignore_index=True)
     return found.assign(horizon=horizon_of(found["lead"].to_numpy()))
 

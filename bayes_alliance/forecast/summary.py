@@ -111,7 +111,8 @@ def backtest(model: str | Path, *, hypotheses: Sequence[str] = HYPOTHESES,
              first: str | None = None, step: int = 3, lag: int = 0, seed: int = 1,
              folder: str | Path | None = None, workers: int | None = None,
              cluster: str | None = None,
-             report: Callable[[Tally], None] | None = None) -> Backtest:
+             report: Callable[[Tally], None] | None = None,
+             restart: bool = False) -> Backtest:
     """Forecast from earlier months and score, beside simple rules on the same rows.
 
     Parameters
@@ -120,7 +121,7 @@ def backtest(model: str | Path, *, hypotheses: Sequence[str] = HYPOTHESES,
         Name of a shipped model, or path of a model file.
     hypotheses : sequence of str
         Which forecast; H12, the default forecast, must be among them.
-    first, step, lag, seed, folder, workers, cluster, report
+    first, step, lag, seed, folder, workers, cluster, report, restart
         See :func:`bayes_alliance.forecast.origins.backtest_scores`.
 
     Returns
@@ -135,7 +136,8 @@ def backtest(model: str | Path, *, hypotheses: Sequence[str] = HYPOTHESES,
     _, panel = load_model(model)
     used = list(dict.fromkeys([*hypotheses, DEFAULT]))
     scores = backtest_scores(model, hypotheses=used, first=first, step=step, lag=lag, seed=seed,
-                             folder=folder, workers=workers, cluster=cluster, report=report)
+                             folder=folder, workers=workers, cluster=cluster, report=report,
+                             restart=restart)
     return backtest_of(scores, used, [str(month) for month in panel.time], step, lag, seed)
 
 

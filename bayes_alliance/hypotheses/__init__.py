@@ -2,7 +2,7 @@
 
 from bayes_alliance.hypotheses.borrowing import Borrowed, OtherPairs, borrow
 from bayes_alliance.hypotheses.cut import Cut, cut_drivers
-from bayes_alliance.hypotheses.episodes import Episodes, compare_episodes
+from bayes_alliance.hypotheses.episodes import Episodes, compare_episodes, require_episodes
 from bayes_alliance.hypotheses.evidence import (
     Evidence,
     leave_episode_out,
@@ -50,6 +50,7 @@ __all__ = [
     "over_prior_scales",
     "rank_swings",
     "readings",
+    "require_episodes",
     "robustness",
     "together",
     "whole_period",

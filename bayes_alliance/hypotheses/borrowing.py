@@ -173,7 +173,7 @@ def borrow(fit: Fit, others: OtherPairs, *, weight: float = 0.5) -> Borrowed:
                  for when, (values, weights) in told.items()]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Borrowed(table, _regions(fit, told), weight, after, effective, pareto, flag,
-                    _sentence(table, others.source, weight, after, flag))
+                    _sentence(table, fit.panel.dyad, others.source, weight, after, flag))
 
 
 def _smoothed(log_weights: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, float]:
@@ -220,14 +220,15 @@ def _regions(fit: Fit, told: dict[str, tuple[np.ndarray, np.ndarray | None]]) ->
     return pd.DataFrame(rows, columns=list(READING_COLUMNS))
 
 
-def _sentence(table: pd.DataFrame, source: str, weight: float, after: float, flag: str) -> str:
+def _sentence(table: pd.DataFrame, dyad: str, source: str, weight: float, after: float,
+              flag: str) -> str:
     pieces = []
     for name in c.COEFFICIENTS:
         row = table[table["coefficient"] == name].set_index("when")
         pieces.append(f"{name} {row.at['before', 'mean']:+.2f} ± {row.at['before', 'sd']:.2f} "
                       f"before, {row.at['after', 'mean']:+.2f} ± {row.at['after', 'sd']:.2f} after")
     warning = f" Not to be reported: {flag}." if flag else ""
-    return (f"With {source} as half of the prior" if weight == 0.5 else
-            f"With {source} as {weight:.0%} of the prior") + (
-        f" (standardised effects): {'; '.join(pieces)}. That this pair is one of theirs has "
-        f"probability {after:.2f} after its own data, {weight:.2f} before.{warning}")
+    share = "half" if weight == 0.5 else f"{weight:.0%}"
+    return (f"{dyad}, with {source} as {share} of the prior (standardised effects): "
+            f"{'; '.join(pieces)}. That this pair is one of theirs has probability {after:.2f} "
+            f"after its own data, {weight:.2f} before.{warning}")

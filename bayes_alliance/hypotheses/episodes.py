@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
+from bayes_alliance.exceptions import SpecError
 from bayes_alliance.hypotheses.paths import (
     components,
     drivers,
@@ -21,9 +22,10 @@ from bayes_alliance.hypotheses.paths import (
     persistence,
 )
 from bayes_alliance.inference import Fit
-from bayes_alliance.spec import EpisodeSpec
+from bayes_alliance.spec import EpisodeSpec, ModelSpec
 
-__all__ = ["Episodes", "compare_episodes", "contributions", "directions", "window_change"]
+__all__ = ["Episodes", "compare_episodes", "contributions", "directions", "require_episodes",
+           "window_change"]
 
 COLUMNS = ("episode", "baseline", "hypothesis", "quantity", "mean", "sd", "q05", "q50", "q95",
            "probability")
@@ -66,12 +68,31 @@ def compare_episodes(reference: Fit, full: Fit) -> Episodes:
         A fit under HX: directions of the drivers.
     full : Fit
         A fit under H12: contributions and counterfactuals.
+
+    Raises
+    ------
+    SpecError
+        If the model file declares no episode.
     """
+    require_episodes(full.spec)
     rows = [*directions(reference)]
     found, draws = contributions(full)
     rows += found
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Episodes(table, draws, _sentence(table))
+
+
+def require_episodes(spec: ModelSpec) -> None:
+    """Refuse a model without episodes: there is nothing to compare.
+
+    Raises
+    ------
+    SpecError
+        If the model file declares none.
+    """
+    if not spec.episodes:
+        raise SpecError(f"{spec.model.name} declares no episode (allowed: at least one table "
+                        "[episodes.NAME] where hypotheses are compared)")
 
 
 def window_change(values: np.ndarray, window: slice, baseline: slice) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Does a verdict hold when one thing is done differently? The criteria under each specification.
 
 Invariant: every specification is judged by the thresholds of the model file as committed, by all
-of their criteria but the grid's own; one whose fits do not converge is counted and named, not
-dropped.
+of their criteria but the grid's own; one whose fits do not converge is named and counted, and no
+share rests on it.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ import xarray as xr
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import DataError, Fault
-from bayes_alliance.hypotheses.episodes import compare_episodes
+from bayes_alliance.hypotheses.episodes import compare_episodes, require_episodes
 from bayes_alliance.hypotheses.evidence import labelled, leave_episode_out
 from bayes_alliance.hypotheses.specifications import COMMITTED, Specification, specifications
 from bayes_alliance.hypotheses.verdicts import PATH_OF, judge
@@ -84,28 +84,32 @@ class Robustness:
 
 
 def agreeing(table: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the share of specifications with the committed one's verdict.
+    """Return the share of specifications with the committed one's verdict, of those that converged.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        ``specification``, ``episode``, ``hypothesis``, ``verdict``.
+        ``specification``, ``group``, ``episode``, ``hypothesis``, ``verdict``, ``converged``.
 
     Returns
     -------
     dict of (str, str) to float
-        By episode and hypothesis.
+        By episode and hypothesis; missing where none converged. A baseline alone counts for its
+        own episode only: for the others it is the committed specification once more.
     """
     found = {}
     for key, part in table.groupby(["episode", "hypothesis"], sort=False):
         own = part.loc[part["specification"] == COMMITTED, "verdict"].iloc[0]
+        mine = part["specification"].str.startswith(f"{key[0]} against ")
+        part = part[part["converged"].astype(bool) & (mine | (part["group"] != "baseline"))]
         found[(str(key[0]), str(key[1]))] = float((part["verdict"] == own).mean())
     return found
 
 
 def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = None,
                workers: int | None = None, cluster: str | None = None,
-               report: Callable[[Tally], None] | None = None) -> Robustness:
+               report: Callable[[Tally], None] | None = None,
+               restart: bool = False) -> Robustness:
     """Judge the hypotheses under every specification of the grid.
 
     Parameters
@@ -118,6 +122,8 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
         Keeps finished specifications, to go on after an interruption; without one none are kept.
     workers, cluster, report
         See :func:`bayes_alliance.inference.many.many`.
+    restart : bool
+        Move what the folder holds aside and begin anew.
 
     Returns
     -------
@@ -126,16 +132,18 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
     Raises
     ------
     SpecError, DataError
-        If the model file or its tables are wrong, also for one of the variants; lists every
-        fault, before anything is sampled.
+        If the model file or its tables are wrong, also for one of the variants, or there is no
+        episode; lists every fault, before anything is sampled.
     """
     spec, panel = load_model(model)
+    require_episodes(spec)
     grid = specifications(spec, panel)
     items = {f"{k:03d}": Member(str(model), one.name, seed) for k, one in enumerate(grid)}
     varied = _variants(model, grid, panel)
     # A stamp without variants is that of a model file that has none.
     done = study(member, items, spec, panel, folder=folder, workers=workers, cluster=cluster,
-                 report=report, seed=seed, **({"variants": varied} if varied else {}))
+                 report=report, restart=restart, seed=seed,
+                 **({"variants": varied} if varied else {}))
     rows = [row for result in done.values() for row in dict(result)["rows"]]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Robustness(table, _sentence(table))
@@ -230,7 +238,8 @@ def _sentence(table: pd.DataFrame) -> str:
         counts = part["verdict"].value_counts()
         shown = ", ".join(f"{name} {number}" for name, number in counts.items())
         pieces.append(f"{episode}, {hypothesis}: {shown}")
-    apart = table.loc[~table["converged"].astype(bool), "specification"].nunique()
+    apart = table.loc[~table["converged"].astype(bool), "specification"].unique()
+    names = f" ({', '.join(map(str, apart))}), which no share counts" if len(apart) else ""
     return (f"Verdicts over {table['specification'].nunique()} specifications, by all criteria "
             f"but the grid's own: {'; '.join(pieces)}. Specifications with a fit that did not "
-            f"converge: {apart}.")
+            f"converge: {len(apart)}{names}.")

@@ -18,7 +18,6 @@ ratio of a region's posterior to its prior probability.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, Final
 
 import arviz as az
@@ -177,27 +176,14 @@ def _regions(fit: Fit, raw: dict[str, np.ndarray]) -> pd.DataFrame:
     """Return the readings with their ratio of probabilities and Monte Carlo error."""
     shape = raw[c.BETA_THREAT].shape
     draws = pd.DataFrame({name: values.ravel() for name, values in raw.items()})
-    prior = _prior_positive(fit.spec)
     rows = []
     for found in readings(fit).to_dict("records"):
         # The region is written as a condition on the coefficients' names.
         inside = draws.eval(found["region"], engine="python").to_numpy().reshape(shape)
-        before = _prior_probability(found["region"], prior)
         error, flag = _indicator_error(inside)
-        rows.append((found["reading"], found["region"], found["posterior"], before,
-                     found["posterior"] / before, error, flag))
+        rows.append((found["reading"], found["region"], found["posterior"], found["prior"],
+                     found["posterior"] / found["prior"], error, flag))
     return pd.DataFrame(rows, columns=list(READING_COLUMNS))
-
-
-def _prior_probability(region: str, positive: float) -> float:
-    """Return the prior probability of a region that asks for signs of the coefficients only.
-
-    The coefficients are independent, each positive with the same probability.
-    """
-    corners = pd.DataFrame(list(product([-1.0, 1.0], repeat=len(c.COEFFICIENTS))),
-                           columns=list(c.COEFFICIENTS))
-    weight = np.where(corners > 0, positive, 1.0 - positive).prod(axis=1)
-    return float(weight[corners.eval(region, engine="python").to_numpy()].sum())
 
 
 def _indicator_error(inside: np.ndarray) -> tuple[float, str]:

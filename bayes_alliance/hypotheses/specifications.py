@@ -1,10 +1,11 @@
 """The grid of specifications under which a verdict must hold.
 
 Invariant: the grid follows from the model file and the panel alone; it is fixed before any of its
-members is fitted. A member changes one thing and leaves everything else as committed.
+members is fitted, and no two have one name. A member changes one thing and leaves everything else
+as committed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -85,7 +86,22 @@ def specifications(spec: ModelSpec, panel: Panel) -> list[Specification]:
                       "measurement", spec, thinned=True)]
     found += [Specification(variant.title, "variant", spec, variant=variant)
               for variant in spec.variants.values()]
-    return found + _fewer(spec, panel)
+    return _apart(found + _fewer(spec, panel))
+
+
+def _apart(grid: list[Specification]) -> list[Specification]:
+    """Return the grid with names that differ: a later one also says what it varies.
+
+    An indicator may be called like a set of them, and titles of variants are free.
+    """
+    taken: dict[str, Specification] = {}
+    for one in grid:
+        name, again = one.name, 1
+        while name in taken:
+            name = f"{one.name} ({one.group}{f' {again}' if again > 1 else ''})"
+            again += 1
+        taken[name] = replace(one, name=name)
+    return list(taken.values())
 
 
 def _structures(spec: ModelSpec) -> list[Specification]:

@@ -29,6 +29,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
+from bayes_alliance.hypotheses.episodes import require_episodes
 from bayes_alliance.hypotheses.evidence import labelled
 from bayes_alliance.hypotheses.paths import components
 from bayes_alliance.inference import Fit
@@ -82,6 +83,7 @@ def rank_swings(fit: Fit) -> Swings:
     -----
     Positions overlap and are not independent; see the module's text for what a rank can say.
     """
+    require_episodes(fit.spec)
     series = _series(fit)
     rows: list[tuple[Any, ...]] = []
     apart: list[int] = []
@@ -178,8 +180,10 @@ def _sentence(table: pd.DataFrame, apart: list[int]) -> str:
     for episode, rows in table.groupby("episode", sort=False):
         shown = []
         for quantity, part in rows.groupby("quantity", sort=False):
-            shown.append(f"{quantity} {_span(part['rank_mean'])} "
-                         f"(in the top tenth with probability {_span(part['top_tenth'])})")
+            rank, top = part["rank_mean"].dropna(), part["top_tenth"].dropna()
+            told = (f" (in the top tenth with probability {_span(top)})" if len(top) else
+                    " (too few positions for a tenth)")
+            shown.append(f"{quantity} {_span(rank) if len(rank) else 'alone'}{told}")
         pieces.append(f"{episode}: {', '.join(shown)}")
     fewest, most = min(apart), max(apart)
     fit_in = f"{most}" if fewest == most else f"{fewest} to {most}"

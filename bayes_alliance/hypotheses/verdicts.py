@@ -152,13 +152,15 @@ def readings(fit: Fit) -> pd.DataFrame:
     value = {name: draws.sel({c.DIM_COEFFICIENT: name}).to_numpy() for name in c.COEFFICIENTS}
     beta_t, delta_t = value[c.BETA_THREAT], value[c.DELTA_THREAT]
     beta_c, delta_c = value[c.BETA_CREDIBILITY], value[c.DELTA_CREDIBILITY]
+    above = float(fit.spec.priors.coefficient.frozen().sf(0.0))
     rows = [
-        ("H1 common threat", "beta_threat > 0 and delta_threat > 0", (beta_t > 0) & (delta_t > 0)),
+        ("H1 common threat", "beta_threat > 0 and delta_threat > 0",
+         (beta_t > 0) & (delta_t > 0), above**2),
         ("H2 common ally (Hwang)", "beta_credibility > 0 and delta_credibility >= 0",
-         (beta_c > 0) & (delta_c >= 0)),
+         (beta_c > 0) & (delta_c >= 0), above**2),
         ("abandonment (Cha)", "beta_credibility < 0 and delta_credibility > 0",
-         (beta_c < 0) & (delta_c > 0)),
+         (beta_c < 0) & (delta_c > 0), (1.0 - above) * above),
     ]
-    return pd.DataFrame([(name, region, float(inside.mean()), 0.25)
-                         for name, region, inside in rows],
+    return pd.DataFrame([(name, region, float(inside.mean()), prior)
+                         for name, region, inside, prior in rows],
                         columns=["reading", "region", "posterior", "prior"])

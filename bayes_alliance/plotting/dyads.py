@@ -1,6 +1,7 @@
 """Figures of many dyads: effects by class, dyads in a row, one dyad among its class."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any, Final
 
 import numpy as np
@@ -66,9 +67,9 @@ def plot_effects_by_class(effects: pd.DataFrame, prior: dict[str, tuple[float, f
                 axes.plot(prior[group], [row, row], color=PALE, linewidth=9,
                           solid_capstyle="butt")
             axes.plot(part.loc[group, ["q05", "q95"]].astype(float), [row, row],
-                      color=COLOURS[row], linewidth=2)
-            axes.plot(part.at[group, "q50"], row, _MARKS[row % len(_MARKS)], color=COLOURS[row],
-                      markersize=6)
+                      color=COLOURS[row % len(COLOURS)], linewidth=2)
+            axes.plot(part.at[group, "q50"], row, _MARKS[row % len(_MARKS)],
+                      color=COLOURS[row % len(COLOURS)], markersize=6)
         _zero(axes)
         axes.set_yticks(range(len(names)), list(names.values()))
         axes.set_ylim(len(names) - 0.4, -0.6)
@@ -135,7 +136,7 @@ def plot_effect_ranges(effects: pd.DataFrame, groups: Mapping[str, Sequence[str]
     for axes, coefficient in zip(panels, c.COEFFICIENTS, strict=True):
         table = effects[effects["coefficient"] == coefficient].set_index("dyad")
         start = 0
-        for colour, (name, dyads) in zip(COLOURS, groups.items(), strict=False):
+        for colour, (name, dyads) in zip(cycle(COLOURS), groups.items(), strict=False):
             part = table.loc[list(dyads)].sort_values("q50", kind="stable")
             x = start + np.arange(len(part))
             axes.vlines(x, part["q05"], part["q95"], color=colour, alpha=0.35, linewidth=1.1)

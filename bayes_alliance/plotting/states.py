@@ -1,6 +1,7 @@
 """Figures of the monthly states: cohesion, and each driver of the two members with its gap."""
 
 from collections.abc import Iterable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def _mark_episodes(axes: Axes, marks: Axes, spec: ModelSpec) -> None:
         axes.axvspan(start - 1 / 24 + 0.03, end + 1 / 24 - 0.03, color=GREY, alpha=0.13,
                      linewidth=0, zorder=0)
         _name(axes, window, label, GREY, bottom=True)
-    for colour, (name, episode) in zip(_EPISODES, spec.episodes.items(), strict=False):
+    for colour, (name, episode) in zip(cycle(_EPISODES), spec.episodes.items(), strict=False):
         shade(axes, episode.window, colour, alpha=0.2)
         shade(marks, episode.window, colour, alpha=0.12)
         _name(axes, episode.window, name, BLACK, bottom=False)
@@ -168,7 +169,7 @@ def plot_drivers(states: pd.DataFrame, panel: Panel, spec: ModelSpec, construct:
         band(gap, x, gaps[gaps["latent"] == construct], GREEN, "difference")
     for row in (axes, gap):
         row.axhline(0, color=GREY, linewidth=0.6)
-        for colour, episode in zip(_EPISODES, spec.episodes.values(), strict=False):
+        for colour, episode in zip(cycle(_EPISODES), spec.episodes.values(), strict=False):
             shade(row, episode.window, colour)
     if construct == c.CREDIBILITY:
         _mark_administrations(axes, gap, panel, x, narrow=is_narrow(width))

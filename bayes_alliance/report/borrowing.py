@@ -23,7 +23,8 @@ def borrow_from_files(fit: str | Path, others: str | Path, *, weight: float = 0.
         A saved fit of the pair, of H12.
     others : str or pathlib.Path
         A saved fit over dyads that has not seen the pair
-        (:func:`bayes_alliance.dyads.fit_without`).
+        (:func:`bayes_alliance.dyads.fit_without`). The two files may call the pair by different
+        names, so that they are the same pair is for the reader to see: the sentence names both.
     weight : float
         Prior probability that the pair is one of theirs.
 

@@ -187,9 +187,9 @@ def verdicts(inputs: ReportInputs) -> Rows:
 def events(inputs: ReportInputs) -> Rows:
     """Return the dyad's own events within the modelled months, latest first."""
     table = inputs.panel.events
-    first = str(inputs.panel.time[0])
+    first, last = str(inputs.panel.time[0]), str(inputs.panel.time[-1])
     # As a bool array: an empty list would select no columns instead of no rows.
-    shown = table[np.array([str(date)[:7] >= first for date in table["date"]], dtype=bool)]
+    shown = table[np.array([first <= str(date)[:7] <= last for date in table["date"]], dtype=bool)]
     words = {"1": "eases", "-1": "strains", "0": "neither"}
     return [{"date": str(row.date)[:7] if row.precision == "month" else str(row.date),
              "kind": str(row.kind).replace("_", " "), "actor": row.actor,

@@ -51,12 +51,13 @@ def outcomes(inputs: ReportInputs) -> dict[str, Any]:
     if table.empty:
         return {}
     names = list(dict.fromkeys(table["scenario"]))
-    wide = table.pivot(index="title", columns="scenario", values="probability")
+    wide = table.pivot(index="outcome", columns="scenario", values="probability")
+    titles = table.drop_duplicates("outcome").set_index("outcome")["title"]
     return {"scenarios": [name.replace("_", " ") for name in names],
             "rows": [{"title": title,
-                      "cells": [wording.probability(wide.at[title, name])
-                                if np.isfinite(wide.at[title, name]) else "–" for name in names]}
-                     for title in dict.fromkeys(table["title"])]}
+                      "cells": [wording.probability(wide.at[outcome, name])
+                                if np.isfinite(wide.at[outcome, name]) else "–" for name in names]}
+                     for outcome, title in titles.items()]}
 
 
 def waves(inputs: ReportInputs) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ which did not.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,8 @@ import pandas as pd
 from bayes_alliance import constants as c
 from bayes_alliance.checks import prior_fit
 from bayes_alliance.exceptions import SchemaError
-from bayes_alliance.hypotheses import fit_until
+from bayes_alliance.forecast import forecast_months, resolve_scenario
+from bayes_alliance.hypotheses import fit_until, require_episodes
 from bayes_alliance.inference import (
     Fit,
     Progress,
@@ -28,7 +30,14 @@ from bayes_alliance.report.collect import collect
 from bayes_alliance.report.inputs import ReportInputs
 from bayes_alliance.report.machine import write_machine_files
 from bayes_alliance.report.page import write_report
-from bayes_alliance.spec import ModelSpec, find_dataset, find_model, read_model, spec_hash
+from bayes_alliance.spec import (
+    ModelSpec,
+    find_dataset,
+    find_model,
+    posterior_hash,
+    read_model,
+    spec_hash,
+)
 from bayes_alliance.tables import Panel, build_panel, read_dataset
 
 __all__ = ["FitShelf", "make_report", "run_main_job"]
@@ -67,13 +76,18 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
     Raises
     ------
     SpecError, DataError
-        If the inputs are wrong; nothing is sampled then.
+        If the inputs are wrong, a scenario among them, or there is no episode; nothing is
+        sampled then.
     ConvergenceError
         If a fit fails the gate.
     """
     spec = read_model(model)
     tables = read_dataset(find_dataset(spec.model.dataset, find_model(model)))
     panel = build_panel(tables, spec)
+    require_episodes(spec)
+    months = forecast_months(spec, None)
+    for scenario in spec.scenarios:
+        resolve_scenario(scenario, spec, panel, months)
     target = Path(out)
     target.mkdir(parents=True, exist_ok=True)
     inputs = run_main_job(spec, panel, work, seed, announce, report, tables.sources,
@@ -154,7 +168,7 @@ class FitShelf:
         path = None
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._folder / f"{name}-{self._seed}.nc"
+            path = self._folder / f"{self._spec.model.name}-{name}-{self._seed}.nc"
             kept = _kept(path, self._spec, self._panel)
             if kept is not None:
                 if self._announce is not None:
@@ -170,15 +184,20 @@ class FitShelf:
 
 
 def _kept(path: Path, spec: ModelSpec, panel: Panel) -> Fit | None:
-    """Return a kept fit that is whole, passed, and is of this specification, data and versions."""
+    """Return a kept fit that is whole, passed, and is of these data, versions and specification.
+
+    Scenarios and settings of forecasts may have changed since: no draw depends on them.
+    """
     if not path.is_file():
         return None
     try:
         fit = load_fit(path)
     except SchemaError:
         return None
-    same = (fit.provenance["spec_hash"] == spec_hash(spec)
+    same = (posterior_hash(fit.spec) == posterior_hash(spec)
             and fit.provenance["data_hash"] == panel.data_hash
             and fit.provenance["versions"] == package_versions())
     whole = c.COHESION in fit.posterior and not fit.provenance.get("interrupted")
-    return fit if same and whole and fit.diagnostics.passed else None
+    if not (same and whole and fit.diagnostics.passed):
+        return None
+    return replace(fit, spec=spec, provenance=fit.provenance | {"spec_hash": spec_hash(spec)})

@@ -4,7 +4,7 @@ Invariant: a :class:`ModelSpec` that exists is complete and consistent in itself
 nothing of PyMC and nothing of the data beyond the names it declares.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -129,8 +129,13 @@ class RivalSpec(DriverSpec):
     signed: Flag = True
 
 
+# What each hypothesis is; comparisons rest on it.
+_MEANT: Final[dict[str, tuple[str, ...]]] = {
+    "H0": (), "HX": (), "H1": ("threat",), "H2": ("credibility",), "H12": LATENTS[:2]}
+
+
 class HypothesisSpec(Frozen):
-    """Which parts of the model act."""
+    """Which parts of the model act; H0 alone may be without rivals."""
 
     paths: tuple[Literal["threat", "credibility"], ...] = ()
     rivals: Flag = True
@@ -229,6 +234,17 @@ class ModelSpec(Frozen):
                      if name not in self.hypotheses]
         problems += [f"hypotheses.{name} is unknown (allowed: {', '.join(HYPOTHESES)})"
                      for name in self.hypotheses if name not in HYPOTHESES]
+        problems += [f"hypotheses.{name}.{key} is {value!r}, which is not {name} (allowed: "
+                     f"{meant!r})"
+                     for name, held in self.hypotheses.items() if name in _MEANT
+                     for key, value, meant in (
+                         ("paths", sorted(held.paths), sorted(_MEANT[name])),
+                         ("rivals", held.rivals, name != "H0" or held.rivals))
+                     if value != meant]
+        problems += [f"{name} is declared under [drivers] and under [rivals]; one stock, one name"
+                     for name in self.drivers if name in self.rivals]
+        problems += [f"verdict.direction_quantities.{name} is missing" for name in LATENTS[:2]
+                     if name not in self.verdict.direction_quantities]
         seen: dict[str, str] = {}
         for latent, part in self.latents.items():
             for indicator in part.indicators:
@@ -249,6 +265,10 @@ class ModelSpec(Frozen):
                 if window[0] < self.model.start or window[1] > self.model.end:
                     problems.append(f"episodes.{name}: {label} {window[0]}..{window[1]} is not "
                                     f"inside {self.model.start}..{self.model.end}")
+            problems += [f"episodes.{name}: baseline {label} ends in {end}, not before the window "
+                         f"begins in {episode.window[0]}"
+                         for label, (_, end) in episode.baselines.items()
+                         if end >= episode.window[0]]
         problems += prior_problems(self.priors)
         if AS_NOW in self.scenarios:
             problems.append(f"scenarios.{AS_NOW} is built in and cannot be declared")

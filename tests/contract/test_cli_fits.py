@@ -91,7 +91,7 @@ def test_forecast_writes_its_table(tmp_path, loose, scenario):
     done = run("forecast", "rok_japan", "--out", tmp_path / "new", "--horizon", 6, "--scenario",
                scenario, *FEW)
     assert done.exit_code == 0, done.stderr
-    table = pd.read_csv(tmp_path / "new" / "forecast.csv")
+    table = pd.read_csv(tmp_path / "new" / f"forecast_{scenario}.csv")
     assert tuple(table.columns) == FILES["forecast.csv"]
     assert set(table["scenario"]) == {scenario}
     assert table["time"].nunique() == 6
@@ -106,19 +106,19 @@ def made_up(monkeypatch):
 def test_forecast_writes_outcomes_waves_and_draws_where_they_are_asked_for(tmp_path, made_up):
     done = run("forecast", "rok_japan", "--out", tmp_path, "--scenario", "calm_2018")
     assert done.exit_code == 0, done.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"forecast.csv", "outcomes.csv",
-                                                          "waves.csv"}
-    outcomes = pd.read_csv(tmp_path / "outcomes.csv")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "forecast_calm_2018.csv", "outcomes_calm_2018.csv", "waves_calm_2018.csv"}
+    outcomes = pd.read_csv(tmp_path / "outcomes_calm_2018.csv")
     assert list(outcomes.columns) == ["scenario", "outcome", "title", "probability", "mcse"]
     assert set(outcomes["scenario"]) == {"calm_2018"}
     for row in outcomes.itertuples():
         assert f"{row.title},{row.probability:.4g}," in done.stdout
-    waves = pd.read_csv(tmp_path / "waves.csv")
+    waves = pd.read_csv(tmp_path / "waves_calm_2018.csv")
     assert list(waves.columns) == ["scenario", "indicator", "pollster", "time", "q01", "q05",
                                    "q25", "q50", "q75", "q95", "q99"]
     done = run("forecast", "rok_japan", "--out", tmp_path, "--keep-draws")
     assert done.exit_code == 0, done.stderr
-    with xr.open_dataset(tmp_path / "forecast.nc", engine="h5netcdf") as draws:
+    with xr.open_dataset(tmp_path / "forecast_as_now.nc", engine="h5netcdf") as draws:
         assert draws["cohesion"].shape == (40, 24)
 
 
@@ -149,7 +149,7 @@ def test_a_forecast_whose_fit_fails_the_gate_keeps_the_draws(tmp_path):
     assert "failed the diagnostics gate" in done.stderr
     assert "its draws are kept in" in done.stderr
     assert load_fit(tmp_path / "failed-H12-1.nc").posterior.sizes["chain"] == 2
-    assert not (tmp_path / "forecast.csv").exists()
+    assert not list(tmp_path.glob("*.csv"))
 
 
 def test_compare_prints_verdicts_and_differences(drawn, spec):
@@ -167,6 +167,20 @@ def test_compare_prints_verdicts_and_differences(drawn, spec):
                                                for end in ("start", "end"))]
 
 
+def test_a_folder_for_what_is_not_asked_for_is_refused(tmp_path, drawn):
+    done = run("compare", "rok_japan", "--out", tmp_path / "report")
+    assert done.exit_code == 2
+    assert "allowed: with --absolute" in " ".join(done.stderr.replace("│", " ").split())
+    assert drawn == []
+
+
+def test_weights_are_refused_before_anything_is_drawn(monkeypatch):
+    monkeypatch.setattr(api, "fit_panel", None)
+    for weights in ({"H1": 0.5}, {"H1": 1.5, "H2": -0.5}, {"H1": float("nan")}):
+        with pytest.raises(ValueError, match="positive numbers that sum to 1"):
+            api.forecast("rok_japan", weights=weights)
+
+
 def test_report_writes_a_page_and_its_tables(tmp_path, drawn):
     done = run("report", "rok_japan", "--out", tmp_path / "r", "--seed", 3, "--work",
                tmp_path / "work")
@@ -178,9 +192,9 @@ def test_report_writes_a_page_and_its_tables(tmp_path, drawn):
     assert list(table["hypothesis"].iloc[:5]) == ["H0", "HX", "H1", "H2", "H12"]
     assert np.isfinite(table.loc[table["hypothesis"] == "H1", "difference"]).all()
     assert {path.name for path in (tmp_path / "work").iterdir()} == {
-        "H12-3.nc", "HX-3.nc", "H12-friction-3.nc", "H12-cohesion-3.nc",
-        "H12-to-start-of-friction-3.nc", "H12-to-end-of-friction-3.nc",
-        "H12-to-start-of-cohesion-3.nc", "H12-to-end-of-cohesion-3.nc"}
+        f"rok_japan-{name}-3.nc" for name in (
+            "H12", "HX", "H12-friction", "H12-cohesion", "H12-to-start-of-friction",
+            "H12-to-end-of-friction", "H12-to-start-of-cohesion", "H12-to-end-of-cohesion")}
 
 
 def test_a_report_whose_fit_fails_the_gate_keeps_the_draws(tmp_path, monkeypatch, full):
@@ -220,7 +234,8 @@ def test_backtest_writes_its_tables_where_a_report_takes_them_up(tmp_path, monke
     done = run("backtest", "rok_japan", "--out", tmp_path, "--step", 6, "--lag", 1, "--work",
                tmp_path / "kept")
     assert done.exit_code == 0, done.stderr
-    assert (asked["step"], asked["lag"], asked["folder"]) == (6, 1, tmp_path / "kept")
+    assert (asked["step"], asked["lag"], asked["folder"]) == (
+        6, 1, tmp_path / "kept" / "rok_japan-backtest")
     assert "CRPS skill of H12 over the best simple rule" in " ".join(done.stdout.split())
     skill, indicators, pit, weights, paths = read_backtest(tmp_path, spec, panel)
     assert set(skill["method"]) == {*scores["method"], "stacked", "equal_weights"}

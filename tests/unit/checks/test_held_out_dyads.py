@@ -55,9 +55,9 @@ def test_a_score_is_the_log_of_the_mean_density_over_draws(made):
     posterior = xr.Dataset({name: (("chain", "draw", *of), rng.uniform(
         0.2, 0.6, (2, 3, *(len(coords[dim]) for dim in of)))) for name, of in dims.items()})
     picked = np.sort(rng.choice(len(design.data["y"]), 60, replace=False))
-    found = held_out.log_scores(design, posterior, picked)
+    found, half = held_out.log_scores(design, posterior, picked)
     kept = panel.rows[panel.rows["indicator"].isin(coords[c.DIM_INDICATOR])].reset_index(drop=True)
-    for at, score in zip(picked, found, strict=True):
+    for at, score, of_half in zip(picked, found, half, strict=True):
         row, about = kept.loc[at], panel.indicators.loc[kept.at[at, "indicator"]]
         densities = []
         for _, one in posterior.stack(draws=("chain", "draw")).groupby("draws"):
@@ -82,24 +82,36 @@ def test_a_score_is_the_log_of_the_mean_density_over_draws(made):
             densities.append(np.exp(LIKELIHOODS[family].log_density(
                 row["y"], mu, noise, size, 4.0)))
         assert score == pytest.approx(np.log(np.mean(densities)), abs=1e-9)
+        assert of_half == pytest.approx(np.log(np.mean(densities[::2])), abs=1e-9)
 
 
-def test_a_difference_is_a_mean_over_rows_with_the_spread_of_dyads():
+def test_a_difference_is_a_mean_over_rows_with_the_spread_of_members():
     """Ten dyads of five rows, partial pooling better by .2 nats a row in each, then in half."""
     def table(gain):
         return pd.DataFrame([
             {"held": "dyads", "model": model, "dyad": f"d{k}", "indicator": "votes", "rows": 5,
-             "score": -10.0 + (5 * gain[k] if model == "partial" else 0.0)}
+             "score": -10.0 + (5 * gain[k] if model == "partial" else 0.0), "half": -10.0}
             for model in ("partial", "full") for k in range(10)])
 
-    even = held_out.difference(table([0.2] * 10), "dyads", "full")
+    def pairs(first, second):
+        return pd.DataFrame({"member_a": first, "member_b": second},
+                            index=[f"d{k}" for k in range(10)])
+
+    apart = pairs([f"a{k}" for k in range(10)], [f"b{k}" for k in range(10)])
+    even = held_out.difference(table([0.2] * 10), apart, "dyads", "full")
+    assert even["by_half_the_draws"] == 0.0
     assert [even[name] for name in ("nats_a_row", "low", "high")] == pytest.approx([0.2] * 3)
     assert (even["rows"], even["dyads"]) == (50, 10)
-    mixed = held_out.difference(table([0.4, 0.0] * 5), "dyads", "full", "votes")
+    mixed = held_out.difference(table([0.4, 0.0] * 5), apart, "dyads", "full", "votes")
     assert mixed["nats_a_row"] == pytest.approx(0.2)
-    # Binomial: the mean of ten draws of 0 or .4 has sd .063; 5% lie below .09.
-    assert mixed["low"] == pytest.approx(0.2 - 1.64 * 0.063, abs=0.03)
-    assert mixed["high"] == pytest.approx(0.2 + 1.64 * 0.063, abs=0.03)
+    # Binomial: the mean of ten draws of 0 or .4 has sd .063; 5% lie below .09. A dyad is there
+    # where both of its members are, which is more uncertain.
+    assert mixed["low"] <= 0.2 - 1.64 * 0.063 + 0.03
+    assert mixed["high"] >= 0.2 + 1.64 * 0.063 - 0.03
+    # One member in all the dyads that gain, another in all the others: its number decides.
+    shared = held_out.difference(table([0.4] * 5 + [0.0] * 5), pairs(
+        ["a"] * 5 + ["b"] * 5, [f"c{k}" for k in range(10)]), "dyads", "full")
+    assert shared["high"] - shared["low"] > mixed["high"] - mixed["low"]
 
 
 def test_models_differ_in_priors_of_differences_between_dyads_only():

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmarks import known_answer, panels, power
+from bayes_alliance import constants as c
+from benchmarks import known_answer, panels, power, runs
 from benchmarks.provenance import kept_table
 
 H1, HWANG, CHA = known_answer.READINGS
@@ -87,3 +88,85 @@ def test_coverage_counts_central_intervals_and_says_what_is_nominal():
     outside = stats.binom.cdf(low - 1, 50, 0.9) + stats.binom.sf(high, 50, 0.9)
     assert outside <= panels.FALSE_ALARM / 2
     assert low <= 45 <= high
+
+
+def test_coverage_over_all_quantities_takes_a_panel_as_one_observation():
+    """Ten quantities a panel that agree entirely tell no more than one of them."""
+    rank = (np.arange(50) + 0.4) / 50
+    one = pd.DataFrame({"number": range(50), "rank": rank})
+    ten = pd.concat([one] * 10)
+    for key, found in panels.together(ten).items():
+        assert found == pytest.approx(panels.together(one)[key])
+    found = panels.together(one)["inside90"]
+    assert found["share"] == pytest.approx(0.9)
+    # The t interval of 50 truth values of which 45 hold.
+    half = stats.t.ppf(0.975, 49) * np.sqrt(0.9 * 0.1 / 49)
+    assert found["high"] - found["share"] == pytest.approx(half)
+
+
+class Still:
+    """A source of draws that are all zero, or all one."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def standard_normal(self, size):
+        return np.full(size, float(self.value))
+
+
+def test_a_cohesion_made_anew_adjusts_month_by_month(spec, panel):
+    rng = np.random.default_rng(2)
+    months = len(panel.time)
+    labels = [(member, label) for member in panel.members
+              for label in dict.fromkeys(panel.governments[member])]
+    truth = {c.THREAT: rng.standard_normal((2, months)),
+             c.CREDIBILITY: rng.standard_normal((2, months)), c.COHESION: None,
+             c.VAR_HALF_LIFE: np.array([9.0, 9.0, 6.0]),
+             c.VAR_RIVAL_EFFECT: rng.standard_normal(panel.rivals.shape[1]),
+             c.VAR_GOVERNMENT_EFFECT: {label: rng.standard_normal() for label in labels}}
+    for path, size in (("none", 0.0), (c.THREAT, 1.5)):
+        item = power.Panel(path, size, 0, truth)
+        still, shaken = (power.cohesion_of(spec, panel, item, Still(value)) for value in (0, 1))
+        phi, state, error = 0.5 ** (1 / 6.0), None, None
+        for t in range(months):
+            wanted = truth[c.VAR_RIVAL_EFFECT] @ panel.rivals.iloc[t].to_numpy(dtype=float)
+            wanted += sum(truth[c.VAR_GOVERNMENT_EFFECT][member, panel.governments[member].iloc[t]]
+                          for member in panel.members)
+            if path != "none":
+                first, second = truth[path][:, t]
+                gap = np.sqrt((first - second) ** 2 + 0.01) - 0.1
+                wanted += size * (first + second) / 2 - size * gap / 2
+            state = wanted if state is None else phi * state + (1 - phi) * wanted
+            error = 1.0 if error is None else phi * error + np.sqrt(1 - phi**2)
+            assert still[t] == pytest.approx(state)
+            assert shaken[t] == pytest.approx(state + error)
+
+
+def test_a_panel_that_did_not_converge_has_no_verdict():
+    table = pd.DataFrame({"path": "none", "size": 0.0, "episode": "e", "hypothesis": "H1",
+                          "verdict": ["supported", "supported", "inconclusive", "inconclusive"],
+                          "converged": [True, False, True, True], "log_bayes_factor": 0.0,
+                          "direction_probability": 0.5, "contribution_probability": 0.5})
+    (found,) = power.shares(table)
+    assert [found[name]["share"] for name in power.VERDICTS] == [0.25, 0.5, 0.0, 0.25]
+
+
+def sometimes(key, item):
+    """A task that fails where it is told to."""
+    if item < 0:
+        raise ValueError("told to")
+    return {"value": item}
+
+
+def test_runs_that_fail_are_named_and_the_others_are_there(tmp_path):
+    stamp = {"code_hash": "a", "settings": {"draws": 1}}
+    items = {"one": 1, "two": -1, "three": 3}
+    found, failed = runs.finished(sometimes, items, runs=tmp_path, stamp=stamp, workers=1)
+    assert (found, failed) == ({"one": {"value": 1}, "three": {"value": 3}}, ["two"])
+    # Made from something else, they are not taken up.
+    other = stamp | {"code_hash": "b"}
+    assert runs.folder_of(tmp_path, other) != runs.folder_of(tmp_path, stamp)
+    found, failed = runs.finished(sometimes, {"one": 5}, runs=tmp_path, stamp=other, workers=1)
+    assert (found, failed) == ({"one": {"value": 5}}, [])
+    with pytest.raises(ValueError, match="cannot be a file name"):
+        runs.finished(sometimes, {"/": 1}, runs=tmp_path, stamp=stamp, workers=1)

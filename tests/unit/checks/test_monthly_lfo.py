@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bayes_alliance import constants as c
+from bayes_alliance.hypotheses.savage_dickey import log_density_at_zero
 from bayes_alliance.model import build_design
 from bayes_alliance.model.predict import flatten, log_likelihood
 from benchmarks import monthly_lfo as lfo
@@ -54,21 +55,51 @@ def test_a_month_is_scored_by_a_fit_that_knows_what_ended_before_it(spec, panel,
     az.lfo_cv(whole, lfo.Months(spec, panel, "H12", tmp_path), min_observations=first,
               forecast_horizon=1, time_dim=c.DIM_TIME, pointwise=True, method="exact")
     assert len(instead) == 3
-    table = lfo.table_of({"HX": found, "H12": found}, {"HX": months, "H12": months}, first)
+    both = {"HX": months, "H12": months}
+    table = lfo.table_of({"HX": found, "H12": found}, both, first)
     assert list(table.columns) == list(lfo.COLUMNS)
     assert list(table["month"]) == [str(panel.time[first]), str(panel.time[first + 1])]
     assert (table["difference"] == 0).all()
     assert table["passed"].all()
+    # The density of no effect, in the fits before and after each month.
+    zero = [log_density_at_zero(some_draws(full, month), (0, 1, 2, 3))[0]
+            for month in (first, first + 1, first + 2)]
+    assert table["ratio"].to_numpy() == pytest.approx(-np.diff(zero))
+    # The error of a mean of draws that are as good as independent, on the log scale.
+    scores = months.scores(some_draws(full, first), first)
+    weights = np.exp(scores - scores.max())
+    rough = weights.std() / weights.mean() / np.sqrt(weights.size)
+    assert rough * 0.5 < table["error"].iloc[0] / np.sqrt(2.0) < rough * 5.0
+
+
+def test_a_fit_that_was_cut_short_is_not_kept(spec, panel, full, monkeypatch, tmp_path):
+    cut = replace(full, provenance=full.provenance | {"interrupted": True})
+    monkeypatch.setattr(lfo, "fit_panel", lambda *_, **__: cut)
+    with pytest.raises(KeyboardInterrupt):
+        lfo.Months(spec, panel, "H12", tmp_path).sample(3)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Ends:
+    """Densities at zero that grow by a tenth a month."""
+
+    def kept(self, month, name):
+        assert name == "zero"
+        return np.array([0.1 * month, 0.03])
 
 
 def test_differences_are_added_up_by_episode(spec):
     months = [str(one) for one in pd.period_range("2018-11", "2023-12", freq="M")]
     table = pd.DataFrame({"month": months, "rows": 2, "difference": [0.1, -0.1] * 31,
-                          "passed": [False] + [True] * 61})
-    found = lfo.by_episode(table, spec)
+                          "error": 0.05, "passed": [False] + [True] * 61})
+    found = lfo.by_episode(table, spec, {"H12": Ends()}, 178)
     assert list(found) == [*spec.episodes, "all months"]
     friction = found["friction"]
     assert (friction["months"], friction["rows"], friction["failed"]) == (14, 28, 1)
     assert friction["difference"] == pytest.approx(0.0, abs=1e-12)
     assert friction["se"] == pytest.approx(np.sqrt(14) * 0.1)
+    assert friction["error"] == pytest.approx(np.sqrt(14) * 0.05)
+    assert friction["ratio"] == pytest.approx(-1.4)
+    assert friction["ratio_error"] == pytest.approx(np.sqrt(2) * 0.03)
     assert found["all months"]["months"] == 62
+    assert found["all months"]["ratio"] == pytest.approx(-6.2)

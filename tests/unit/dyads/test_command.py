@@ -23,6 +23,7 @@ from bayes_alliance.dyads import (
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.borrowing import LEFT_OUT
 from bayes_alliance.dyads.population import between_share
+from bayes_alliance.exceptions import SchemaError
 from tests.helpers.made_up_dyads import made_up_dyad_panel
 from tests.helpers.made_up_fit import save_made_up_fit
 
@@ -115,6 +116,55 @@ def test_what_differs_between_dyads_is_told_from_what_moves():
     found = between_share(replace(fit, drivers=drivers))
     assert found[c.BETA_THREAT] == pytest.approx(1.0)
     assert found[c.BETA_CREDIBILITY] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_standardised_effects_are_of_the_years_in_which_the_pair_is_one():
+    """Ten years of which the first five count: what moves later must not."""
+    fit = made_up([0.6, 0.0, -0.6, 0.5])
+    spans = {name: about | {"first": "1990", "last": "1994"} for name, about in DYADS.items()}
+    short = replace(fit, dyads=spans)
+    waves, eta = fit.drivers[c.THREAT].copy(), fit.posterior[c.COHESION].copy()
+    waves[..., 5:], eta[..., 5:] = 100.0, -100.0
+    later = replace(short, drivers=fit.drivers.assign({c.THREAT: waves}),
+                    posterior=fit.posterior.assign({c.COHESION: eta}))
+    shown = [dyad_effects(one)["standardised"].to_numpy() for one in (short, later, fit)]
+    assert shown[0] == pytest.approx(shown[1])
+    assert not np.allclose(shown[0], shown[2], rtol=0.01)
+    shares = [between_share(one) for one in (short, later, fit)]
+    assert shares[0] == pytest.approx(shares[1])
+    assert shares[0][c.BETA_THREAT] != pytest.approx(shares[2][c.BETA_THREAT], rel=0.01)
+
+
+def test_the_prior_of_a_reading_is_that_of_its_signs():
+    """Means of 0.5 with an sd of 0.5 are positive in 84 of 100 draws, in classes in fewer."""
+    fit = made_up([0.0, 0.0, 0.0, 0.0])
+    prior = fit.spec.priors
+    moved = prior.model_copy(update={
+        "coefficient": prior.coefficient.model_copy(update={"mu": 0.5, "sd": 0.5}),
+        "coefficient_class": prior.coefficient_class.model_copy(update={"mu": 0.0, "sd": 0.5})})
+    found = population_effects(replace(fit, spec=fit.spec.model_copy(update={"priors": moved})))
+    shares = found.readings.set_index(["group", "reading"])["prior"]
+    assert shares["all", "H1 common threat"] == pytest.approx(0.8413**2, abs=1e-3)
+    assert shares["all", "abandonment (Cha)"] == pytest.approx(0.8413 * 0.1587, abs=1e-3)
+    assert shares["quasi", "H1 common threat"] == pytest.approx(0.7602**2, abs=1e-3)
+
+
+def test_coefficients_that_were_switched_off_are_no_result(run, tmp_path):
+    path = tmp_path / "dyads.nc"
+    replace(made_up([0.6, 0.0, -0.6, 0.5]), hypothesis="H1").save(path)
+    shown = run("show", path)
+    assert shown.exit_code == 2
+    assert "need a fit under H12, got H1" in shown.output
+
+
+@pytest.mark.parametrize("span", [("1990", "2005"), ("1995", "1992")])
+def test_a_dyad_of_years_that_are_not_there_is_refused(tmp_path, span):
+    spans = {name: about | dict(zip(("first", "last"), span, strict=True))
+             for name, about in DYADS.items()}
+    path = tmp_path / "dyads.nc"
+    replace(made_up([0, 0, 0, 0]), dyads=spans).save(path)
+    with pytest.raises(SchemaError, match="years that its drivers do not have"):
+        load_dyad_fit(path)
 
 
 def test_a_saved_fit_is_shown(run, tmp_path):

@@ -118,6 +118,30 @@ def test_a_fault_is_named_with_file_and_row(copied, table, row, cells, told):
         read_tables(copied(table, row, **cells))
 
 
+def test_a_model_of_fewer_years_has_dyads_of_these_years(folder):
+    """Else an episode would be looked for in years that the states do not have."""
+    spec = read_dyad_model("quasi_alliances")
+    table = pd.read_csv(folder / "dyads.csv").set_index("dyad")
+    head = spec.model.model_copy(update={"start": 1970, "end": 1985})
+    panel = build_dyad_panel(spec.model_copy(update={"model": head}), folder)
+    there = table[(table["first"] <= 1985) & (table["last"] >= 1970)]
+    assert list(panel.dyads.index) == list(there.index)
+    assert len(there) < len(table)
+    assert panel.dyads["first"].tolist() == there["first"].clip(lower=1970).tolist()
+    assert panel.dyads["last"].tolist() == there["last"].clip(upper=1985).tolist()
+    assert build_dyad_design(spec, panel, n.COHESION_STAGE).data["span"].sum(axis=1).min() >= 1
+    assert set(panel.rows["unit"]) <= {*panel.members, *panel.dyads.index}
+    empty = spec.model.model_copy(update={"start": 1800, "end": 1810})
+    with pytest.raises(DataError, match="no dyad of class 'quasi' in 1800-1810"):
+        build_dyad_panel(spec.model_copy(update={"model": empty}), folder)
+
+
+def test_a_dyad_that_ends_before_it_begins_is_refused(copied):
+    kept = copied("dyads", 2, first="1990", last="1980")
+    with pytest.raises(DataError, match="row 2: begins in 1990 and ends in 1980"):
+        read_tables(kept)
+
+
 def test_values_outside_a_family_are_refused(copied):
     kept = copied("members", 2)
     rows = pd.read_csv(kept / "observations.csv", dtype=str, keep_default_na=False)

@@ -1,13 +1,14 @@
 """The grid of specifications: what it changes, what it leaves, and how it is put together."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bayes_alliance import constants as c
-from bayes_alliance.exceptions import DataError, SchemaError
+from bayes_alliance.exceptions import DataError, SchemaError, SpecError
 from bayes_alliance.hypotheses import Robustness, agreeing, judge
 from bayes_alliance.hypotheses.robustness import (
     COLUMNS,
@@ -160,6 +161,37 @@ def test_shares_are_of_the_committed_verdict():
     assert "supported 2" in found.sentence
     assert "4 specifications" in found.sentence
     assert dict(found.data.sizes) == {"specification": 4, "episode": 2, "hypothesis": 2}
+
+
+def test_a_share_counts_what_converged_and_no_specification_twice():
+    """A baseline of one episode alone leaves the other's comparisons as committed."""
+    table = made_up({COMMITTED: "inconclusive", "a": "inconclusive", "b": "supported",
+                     "c": "supported", "friction against 2015 alone": "supported"}).table
+    table["converged"] = table["specification"] != "c"
+    table.loc[table["specification"].str.contains("against"), "group"] = "baseline"
+    found = agreeing(table)
+    assert found["friction", "H1"] == pytest.approx(2 / 4)
+    assert found["cohesion", "H1"] == pytest.approx(2 / 3)
+    assert "converge: 1 (c), which no share counts" in _sentence(table)
+
+
+def test_an_indicator_called_like_a_set_has_a_name_of_its_own(spec, panel):
+    """Else the set would never be run, and one of its members twice."""
+    called = {"jnto_travel_rok": "travel"}
+    about = panel.indicators.rename(index=called)
+    other = replace(panel, indicators=about, rows=panel.rows.replace({"indicator": called}))
+    names = [one.name for one in specifications(spec, other)]
+    assert len(set(names)) == len(names)
+    (group,) = {one.group for one in specifications(spec, other) if one.name == "without travel"}
+    assert group == "indicator set"
+    assert "without travel (indicator)" in names
+
+
+def test_a_model_without_episodes_has_no_grid(spec, panel, monkeypatch):
+    bare = spec.model_copy(update={"episodes": {}})
+    monkeypatch.setattr(MODULE, "load_model", lambda model: (bare, panel))
+    with pytest.raises(SpecError, match="declares no episode"):
+        robustness("rok_japan")
 
 
 def test_the_share_decides_where_all_else_holds(spec):

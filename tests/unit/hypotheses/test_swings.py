@@ -34,6 +34,14 @@ def by_quantity(found):
     return found.table.set_index("quantity")
 
 
+def test_a_sentence_of_few_positions_has_no_missing_number(short):
+    few = with_episode(short, ("2023-03", "2024-12"), ("2004-01", "2004-03"))
+    found = rank_swings(few)
+    assert found.table["top_tenth"].isna().all()
+    assert "too few positions for a tenth" in found.sentence
+    assert "nan" not in found.sentence
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("scale", [1.0, 37.0])
 def test_a_step_between_adjoining_windows_ranks_first(short, sign, scale):

@@ -7,10 +7,11 @@ import pytest
 
 from bayes_alliance import constants as c
 from bayes_alliance.cli import console
+from bayes_alliance.exceptions import SpecError
 from bayes_alliance.inference import load_fit, package_versions
 from bayes_alliance.inference.many import Tally
 from bayes_alliance.inference.result import require_finished
-from bayes_alliance.report.job import FitShelf
+from bayes_alliance.report.job import FitShelf, make_report
 from bayes_alliance.spec import spec_hash
 from tests.helpers.made_up_fit import made_up_fit
 
@@ -52,14 +53,65 @@ def test_a_kept_fit_that_was_cut_short_is_drawn_anew(fit, spec, panel, drawn, tm
                                                      monkeypatch):
     monkeypatch.setattr("bayes_alliance.inference.store.diagnose",
                         lambda *_, **__: fit.diagnostics)
-    cut_short(fit).save(tmp_path / "H12-1.nc")
+    cut_short(fit).save(tmp_path / "rok_japan-H12-1.nc")
     drawn.append(fit)
     told = []
     FitShelf(spec, panel, 1, tmp_path, announce=told.append).obtain("H12")
     assert (drawn, told) == ([], [])
-    assert not load_fit(tmp_path / "H12-1.nc").provenance["interrupted"]
+    assert not load_fit(tmp_path / "rok_japan-H12-1.nc").provenance["interrupted"]
     FitShelf(spec, panel, 1, tmp_path, announce=told.append).obtain("H12")
-    assert told == ["taking up H12-1.nc"]
+    assert told == ["taking up rok_japan-H12-1.nc"]
+
+
+def test_a_change_of_the_forecast_costs_no_fit(fit, spec, panel, drawn, tmp_path, monkeypatch):
+    """What is taken up says the model file of now; a prior that moved is another posterior."""
+    monkeypatch.setattr("bayes_alliance.inference.store.diagnose",
+                        lambda *_, **__: fit.diagnostics)
+    drawn.append(fit)
+    FitShelf(spec, panel, 1, tmp_path).obtain("H12")
+    later = spec.model_copy(update={"scenarios": {}})
+    found = FitShelf(later, panel, 1, tmp_path).obtain("H12")
+    assert (drawn, found.spec.scenarios) == ([], {})
+    assert found.provenance["spec_hash"] == spec_hash(later) != spec_hash(spec)
+    wider = spec.priors.coefficient.model_copy(update={"sd": 0.7})
+    moved = spec.model_copy(update={"priors": spec.priors.model_copy(
+        update={"coefficient": wider})})
+    drawn.append(fit)
+    FitShelf(moved, panel, 1, tmp_path).obtain("H12")
+    assert drawn == []
+
+
+def test_models_share_a_folder(fit, spec, panel, drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr("bayes_alliance.inference.store.diagnose",
+                        lambda *_, **__: fit.diagnostics)
+    drawn += [fit, fit]
+    other = spec.model_copy(update={"model": spec.model.model_copy(update={"name": "another"})})
+    for one in (spec, other):
+        FitShelf(one, panel, 1, tmp_path).obtain("H12")
+    assert {path.name for path in tmp_path.iterdir()} == {"rok_japan-H12-1.nc",
+                                                          "another-H12-1.nc"}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ('innovations = "normal"', 'innovations = "student_t"', "calm_2018"),
+    ('start = "2004-01"', 'start = "2010-01"', None),
+    ("[episodes.", "[ignored.", "declares no episode")])
+def test_a_report_that_cannot_be_made_is_refused_before_any_fit(tmp_path, root, monkeypatch, old,
+                                                                new, message):
+    def never(*_, **__):
+        raise NotImplementedError
+
+    monkeypatch.setattr("bayes_alliance.report.job.fit_panel", never)
+    text = (root / "models" / "rok_japan.toml").read_text()
+    if "ignored" in new:
+        begin, end = text.index("[episodes."), text.index("[verdict]")
+        text = text[:begin] + text[end:]
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new))
+    kind = SpecError if message else NotImplementedError
+    with pytest.raises(kind, match=message):
+        make_report(path, tmp_path / "out")
+    assert (tmp_path / "out").exists() == (message is None)
 
 
 def test_a_first_and_a_resumed_run_compute_from_the_same_digits(fit, spec, panel, drawn, tmp_path,

@@ -112,6 +112,15 @@ def test_an_outcome_that_nobody_can_tell_is_a_dash(inputs):
     assert all(row["cells"][at] == "–" and row["cells"][0] == "0.25" for row in found["rows"])
 
 
+def test_outcomes_of_one_title_are_two_rows(inputs):
+    table = inputs.outcomes.assign(title="the same")
+    found = outcomes(replace(inputs, outcomes=table))
+    assert [row["title"] for row in found["rows"]] == ["the same"] * table["outcome"].nunique()
+    assert len(found["rows"]) > 1
+    assert [row["cells"] for row in found["rows"]] == [
+        row["cells"] for row in outcomes(inputs)["rows"]]
+
+
 def test_scenarios_and_waves_stand_with_their_months(inputs, page):
     rows = scenarios(inputs)
     assert [row["title"] for row in rows] == [one.title for one in

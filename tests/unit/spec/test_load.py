@@ -38,6 +38,15 @@ def test_all_faults_are_listed_at_once(text):
     ('"gprnk_threat_rok",', '"gprnk_threat_rok", "us_troops_rok",', "one indicator measures one"),
     ('drivers = ["launch_days",', 'drivers = ["launches",', "does not declare"),
     ('title =', 'title', "no valid TOML"),
+    ('[hypotheses.H1]\npaths = ["threat"]', '[hypotheses.H1]\npaths = []',
+     r"hypotheses.H1.paths is \[\], which is not H1"),
+    ('[hypotheses.HX]\npaths = []', '[hypotheses.HX]\npaths = []\nrivals = false',
+     "hypotheses.HX.rivals is False"),
+    ('[rivals.triggers_rok]', '[rivals.launch_days]', "one stock, one name"),
+    ('direction_quantities = { threat = ["mean", "gap"], ', 'direction_quantities = { ',
+     "verdict.direction_quantities.threat is missing"),
+    ('baselines = { "friction" = ["2018-11", "2019-12"]',
+     'baselines = { "friction" = ["2022-11", "2023-04"]', "not before the window begins"),
 ])
 def test_what_cannot_hold_is_refused(text, old, new, message):
     assert old in text
