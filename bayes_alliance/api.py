@@ -146,9 +146,9 @@ def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = Non
     ends = {name: (fits.until(name, "start"), fits.until(name, "end")) for name in spec.episodes}
     values = None
     if absolute:
-        values = absolute_values(
-            model, seed=seed, folder=None if work is None else Path(work) / "stones",
-            workers=workers, cluster=cluster, report=_told(announce))
+        kept = None if work is None else Path(work) / f"{spec.model.name}-stones"
+        values = absolute_values(model, seed=seed, folder=kept, workers=workers, cluster=cluster,
+                                 report=_told(announce))
     evidence = together(leave_episode_out(full, without, values), leave_future_out(ends),
                         whole_period(full))
     episodes = compare_episodes(reference, full)

@@ -3,12 +3,12 @@
     python benchmarks/dyad_scaling.py [--seeds 1] [--out reports/validation/dyad_scaling.json]
 
 Panels of 31 to 2,000 simulated dyads over 70 years with the indicators of
-``models/panels/quasi_alliances.toml``, every parameter drawn from its prior. Both stages are
-fitted in short runs of one length, two chains at a time, each size in a process of its own. An
-exponent is the slope of the logarithm of a cost on that of the dyad-years, by least squares, with
-its 95% interval; costs are one log density with gradient of the stage of cohesion, the seconds of
-both stages, and the seconds of an effective draw of the population's coefficients. Sizes are kept
-as they are measured; an interrupted run goes on.
+``models/panels/quasi_alliances.toml``, coefficients and most other parameters the same in all, the
+rest drawn from their priors. Both stages are fitted in short runs of one length, two chains at a
+time, each size in a process of its own. An exponent is the slope of the logarithm of a cost on that
+of the dyad-years, by least squares, with its 95% interval; costs are one log density with gradient
+of the stage of cohesion, the seconds of both stages, and the seconds of an effective draw of the
+population's coefficients. Sizes are kept as they are measured; an interrupted run goes on.
 """
 
 import argparse

@@ -40,7 +40,7 @@ from bayes_alliance.dyads.verdicts import judge_readings
 from bayes_alliance.inference import Gate, package_versions
 from bayes_alliance.report.machine import write_text
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
-from benchmarks.runs import digest_of, finished, spec_digest
+from benchmarks.runs import digest_of, finished, require_some, spec_digest
 
 MODEL: Final = "quasi_alliances"
 SEED: Final = 1
@@ -131,6 +131,7 @@ def main() -> None:
     done, failed = finished(judge, items, runs=options.runs, stamp=stamp,
                             workers=options.workers, what="panels")
     table = pd.DataFrame([row for result in done.values() for row in result["rows"]])
+    require_some(table, failed)
     options.out.mkdir(parents=True, exist_ok=True)
     write_text(options.out / "known_answer.csv",
                table.to_csv(index=False, float_format="%.5g", lineterminator="\n"))

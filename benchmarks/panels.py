@@ -35,7 +35,7 @@ from bayes_alliance.dyads.tables import DyadPanel
 from bayes_alliance.inference import package_versions
 from bayes_alliance.report.machine import write_text
 from benchmarks.provenance import ROOT, SAMPLED, code_hash, kept_table
-from benchmarks.runs import finished, spec_digest
+from benchmarks.runs import finished, require_some, spec_digest
 
 MODEL: Final = "quasi_alliances"
 SEED: Final = 1
@@ -135,6 +135,7 @@ def main() -> None:
     done, failed = finished(judge, items, runs=options.runs, stamp=stamp, what="panels",
                             workers=options.workers, cluster=options.cluster)
     rows = pd.DataFrame([row for result in done.values() for row in result["rows"]])
+    require_some(pd.concat([before, rows]), failed)
     table = pd.concat([before, rows], ignore_index=True).sort_values(
         "number", kind="stable", ignore_index=True)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ from bayes_alliance.model.predict import flatten, long_run_paths
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import posterior_hash
 from benchmarks.provenance import ROOT, SAMPLED, code_hash, kept_table
-from benchmarks.runs import finished, folder_of
+from benchmarks.runs import finished, folder_of, require_some
 
 MODEL: Final = "rok_japan"
 SEED: Final = 1
@@ -180,6 +180,7 @@ def main() -> None:
                             workers=options.workers, cluster=options.cluster)
     table = pd.concat([before, pd.DataFrame(
         [row for result in done.values() for row in result["rows"]])], ignore_index=True)
+    require_some(table, failed)
     table = table.sort_values(["number", "path", "size"], kind="stable", ignore_index=True)
     text = table.to_csv(index=False, float_format="%.5g", lineterminator="\n")
     options.out.mkdir(parents=True, exist_ok=True)

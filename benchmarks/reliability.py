@@ -37,8 +37,8 @@ from benchmarks.provenance import ROOT, code_hash
 OUT = ROOT / "reports" / "validation" / "reliability"
 # What keeps, locks, resumes and tells; the sampler has no part in it.
 CODE = ("inference/store.py", "inference/shelf.py", "inference/many.py", "inference/workers.py",
-        "inference/study.py", "report/job.py", "report/machine.py", "report/page.py", "cli/app.py",
-        "cli/console.py", "cli/fits.py", "forecast/origins.py", "files.py")
+        "inference/study.py", "report/job.py", "report/machine.py", "cli/app.py", "cli/console.py",
+        "cli/fits.py", "forecast/origins.py", "files.py")
 
 
 def faults(options: argparse.Namespace) -> bool:

@@ -7,16 +7,19 @@ keep the summary of the others from being written.
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.exceptions import AllianceError
 from bayes_alliance.inference.many import Tally, many
 from bayes_alliance.inference.shelf import Shelf
 
-__all__ = ["digest_of", "finished", "folder_of", "spec_digest"]
+__all__ = ["digest_of", "finished", "folder_of", "require_some", "spec_digest"]
 
 
 def digest_of(stamp: Mapping[str, Any]) -> str:
@@ -66,10 +69,23 @@ def finished(task: Callable[[str, Any], Any], items: Mapping[str, Any], *, runs:
                     report=tell)
         return {key: dict(result) for key, result in done.items()}, []
     except AllianceError as error:
-        failed = [key for key in items if (folder / "failed" / f"{key}.txt").is_file()]
-        if not failed:
+        shelf = Shelf(folder, f"{task.__module__}:{task.__qualname__}", stamp)
+        found = {key: dict(result) for key in items if (result := shelf.read(key)) is not None}
+        failed = [key for key in items if key not in found]
+        # Another reason than tasks that failed leaves some that never ran.
+        if not all((folder / "failed" / f"{key}.txt").is_file() for key in failed):
             raise
         print(error, flush=True)
-    shelf = Shelf(folder, f"{task.__module__}:{task.__qualname__}", stamp)
-    found = {key: dict(result) for key in items if (result := shelf.read(key)) is not None}
-    return found, failed
+        return found, failed
+
+
+def require_some(table: pd.DataFrame, failed: list[str]) -> None:
+    """End with the keys that failed where no run gave a row.
+
+    Raises
+    ------
+    SystemExit
+        If the table is empty.
+    """
+    if table.empty:
+        sys.exit(f"all of {len(failed)} runs failed: {', '.join(failed)}")

@@ -103,7 +103,15 @@ def measure(months: int, copies: int, seeds: int) -> dict[str, Any]:
 
 
 def exponents(sizes: list[dict[str, Any]], of: str) -> dict[str, dict[str, float]]:
-    """Return the slope of each log cost on the log size, with its 95% interval."""
+    """Return the slope of each log cost on the log size, with its 95% interval.
+
+    Raises
+    ------
+    SystemExit
+        If there are fewer than three sizes.
+    """
+    if len(sizes) < 3:
+        sys.exit(f"{len(sizes)} sizes were measured; 3 sizes are needed for an exponent")
     found = {}
     x = np.log([one[of] for one in sizes])
     for name, key in COSTS.items():
@@ -163,12 +171,7 @@ def in_processes(script: tuple[str, ...], wanted: dict[str, str], runs: Path, se
     Returns
     -------
     list of dict
-        What was measured, with ``peak_memory_mb``.
-
-    Raises
-    ------
-    SystemExit
-        If fewer than two sizes could be measured; one that failed is printed and left out.
+        What was measured, with ``peak_memory_mb``; a size that failed is printed and left out.
     """
     runs.mkdir(parents=True, exist_ok=True)
     found = []
@@ -185,8 +188,6 @@ def in_processes(script: tuple[str, ...], wanted: dict[str, str], runs: Path, se
             raw.unlink()
         found.append(json.loads(part.read_text()))
         print({key: value for key, value in found[-1].items() if key != "fits"}, flush=True)
-    if len(found) < 2:
-        sys.exit("fewer than two sizes could be measured")
     return found
 
 
@@ -209,7 +210,9 @@ def main() -> None:
     by_months = [one for one in found if one["months"] in MONTHS and one["indicators"] == min(
         other["indicators"] for other in found)]
     by_indicators = [one for one in found if one["months"] == USUAL_MONTHS]
+    there = {(one["months"], one["indicators"]) for one in found}
     result = {"seeds": options.seeds, "sizes": found,
+              "not_measured": len(sizes()) - len(there),
               "exponents": {"months": exponents(by_months, "months"),
                             "indicators": exponents(by_indicators, "indicators")},
               "code_hash": code, "machine": machine(), "versions": package_versions()}

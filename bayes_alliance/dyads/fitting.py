@@ -23,7 +23,7 @@ from bayes_alliance.dyads.design import DyadDesign, build_dyad_design, stage_mas
 from bayes_alliance.dyads.model import build_dyad_model
 from bayes_alliance.dyads.sampling import draw_stage
 from bayes_alliance.dyads.spec import DyadModelSpec, read_dyad_model
-from bayes_alliance.dyads.tables import DyadPanel, build_dyad_panel
+from bayes_alliance.dyads.tables import ABOUT, ENDS, DyadPanel, build_dyad_panel, dyads_of
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.inference import package_versions
 from bayes_alliance.inference.compiled import Compiled, obtain
@@ -48,8 +48,6 @@ _VERSION: Final = 1
 # Both stages of one model at a time.
 _KEPT: Final = 2
 _LARGEST: Final = 1e6
-_ABOUT: Final = ("member_a", "member_b", "class", "region")
-_ENDS: Final = ("first", "last")
 _compiled: OrderedDict[tuple[object, ...], Compiled] = OrderedDict()
 
 
@@ -181,7 +179,7 @@ def _require_whole(fit: DyadFit, path: str) -> None:
                    f"{path}, drivers")
     years = [str(one) for one in fit.drivers[c.DIM_TIME].to_numpy()]
     for one in fit.dyads.values():
-        if set(one) - set(_ENDS) != set(_ABOUT) or len(one) not in (4, 6):
+        if set(one) - set(ENDS) != set(ABOUT) or len(one) not in (4, 6):
             raise SchemaError(f"{path} does not say of every dyad what it is")
         if len(one) == 6 and not (one["first"] in years and one["last"] in years
                                   and int(one["first"]) <= int(one["last"])):
@@ -284,9 +282,7 @@ def fit_dyad_panel(spec: DyadModelSpec, panel: DyadPanel, *, hypothesis: str = "
         "seed": seed, "spec_hash": _spec_hash(spec),
         "data_hash": panel.data_hash, "versions": package_versions(),
         "created": dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()}
-    about = panel.dyads[[*_ABOUT]].assign(
-        **{end: panel.dyads[end].astype(int).astype(str) for end in _ENDS})
-    return DyadFit(spec, about.to_dict("index"), hypothesis, second.posterior, first.posterior,
+    return DyadFit(spec, dyads_of(panel), hypothesis, second.posterior, first.posterior,
                    {n.DRIVER_STAGE: first.diagnostics, n.COHESION_STAGE: second.diagnostics},
                    provenance)
 

@@ -150,7 +150,7 @@ def standardised_effects(fit: DyadFit, dyad: str) -> np.ndarray:
     """Return draws of a dyad's coefficients in sds of its cohesion for an sd of the driver.
 
     The sds are those over the years in which the dyad is one; what a coefficient multiplies is
-    taken at its posterior mean.
+    taken at its posterior mean. Zero for a dyad of a single year, in which nothing moves.
 
     Returns
     -------
@@ -159,7 +159,10 @@ def standardised_effects(fit: DyadFit, dyad: str) -> np.ndarray:
     span = _span(fit, dyad)
     paths = paths_of_dyad(fit, dyad)[..., span].mean(axis=0)
     eta = flat_draws(fit.posterior[c.COHESION].sel({n.DIM_DYAD: dyad}))[:, span]
-    return _coefficients(fit, dyad) * paths.std(axis=1) / eta.std(axis=1)[:, None]
+    spread = eta.std(axis=1)[:, None]
+    scale = np.divide(paths.std(axis=1), spread, out=np.zeros((len(spread), len(paths))),
+                      where=spread > 0.0)
+    return np.asarray(_coefficients(fit, dyad) * scale)
 
 
 def _coefficients(fit: DyadFit, dyad: str) -> np.ndarray:

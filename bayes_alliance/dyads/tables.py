@@ -19,7 +19,7 @@ from bayes_alliance.exceptions import DataError, Fault
 from bayes_alliance.spec import TRANSFORMS
 from bayes_alliance.tables.cells import NUMBER, read_rows
 
-__all__ = ["COLUMNS", "DyadPanel", "build_dyad_panel", "read_tables"]
+__all__ = ["ABOUT", "COLUMNS", "ENDS", "DyadPanel", "build_dyad_panel", "dyads_of", "read_tables"]
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "members": ("member", "cow", "name"),
@@ -30,6 +30,9 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "sources": ("source", "citation", "address", "licence", "redistribution", "retrieved",
                 "sha256", "note"),
 }
+# What a fit keeps of a dyad: what it is, and its years.
+ABOUT: Final = ("member_a", "member_b", "class", "region")
+ENDS: Final = ("first", "last")
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "latent": c.LATENTS, "level": ("member", "dyad"), "family": tuple(FAMILIES),
     "transform": ("identity", "log1p", "log")}
@@ -64,6 +67,13 @@ class DyadPanel:
     indicators: pd.DataFrame
     rows: pd.DataFrame
     data_hash: str
+
+
+def dyads_of(panel: DyadPanel) -> dict[str, dict[str, str]]:
+    """Return what a fit says of every dyad: its members, class, region and years."""
+    about = panel.dyads[[*ABOUT]].assign(
+        **{end: panel.dyads[end].astype(int).astype(str) for end in ENDS})
+    return {str(name): row for name, row in about.to_dict("index").items()}
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:

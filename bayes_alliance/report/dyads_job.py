@@ -8,7 +8,7 @@ that did not pass the gate is drawn all the same, under a banner, and the outcom
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +21,7 @@ from bayes_alliance.dyads import (
     load_dyad_fit,
     load_dyad_model,
 )
+from bayes_alliance.dyads.tables import dyads_of
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.inference import Progress, package_versions
 from bayes_alliance.report.borrowing import borrow_from_files
@@ -141,7 +142,9 @@ def _kept(work: str | Path | None, spec: DyadModelSpec, panel: DyadPanel, seed: 
             continue
         made_from = (fit.spec, fit.hypothesis, *(fit.provenance.get(key) for key in (
             "data_hash", "seed", "versions")))
-        if made_from == (spec, _HYPOTHESIS, panel.data_hash, seed, package_versions()):
+        # A fit of an earlier version may not tell the dyads' years, or hold more dyads.
+        if (made_from == (spec, _HYPOTHESIS, panel.data_hash, seed, package_versions())
+                and set(fit.dyads) == set(panel.dyads.index)):
             say(f"taking up {path.name}")
-            return fit
+            return replace(fit, dyads=dyads_of(panel))
     return None

@@ -43,18 +43,27 @@ def test_a_size_is_measured_once_and_kept(tmp_path, capsys):
     # Of other code they are measured again.
     scaling.in_processes(command, {"60": "60-1"}, tmp_path / "runs", 3, "b" * 64)
     assert calls.read_text().split() == ["60", "250", "60"]
-    with pytest.raises(SystemExit, match="bad-1: no such size"):
-        scaling.in_processes(command, {"bad": "bad-1"}, tmp_path / "runs", 3, "a" * 64)
     capsys.readouterr()
+    # One that fails is told and left out.
+    found = scaling.in_processes(command, {"bad": "bad-1"} | wanted, tmp_path / "runs", 3, "a" * 64)
+    assert found == first
+    assert "bad-1: no such size" in capsys.readouterr().out
+
+
+def test_no_exponent_is_made_of_two_sizes():
+    size = {"months": 60, "gradient_seconds": 0.1, "fit_seconds": 1.0,
+            "seconds_an_effective_draw": 0.1}
+    with pytest.raises(SystemExit, match="3 sizes are needed"):
+        scaling.exponents([size, size | {"months": 120}], "months")
 
 
 def test_the_table_has_a_row_a_size_and_says_the_exponents():
     size = {"dyads": 31, "dyad_years": 2170, "rows": 9000, "dimension": 3000, "fits": [],
             "gradient_seconds": 0.0021, "fit_seconds": 12.4, "seconds_an_effective_draw": 0.11,
-            "steps": 15.0, "peak_memory_mb": 900.2}
+            "rhat": 1.014, "steps": 15.0, "peak_memory_mb": 900.2}
     one = {"exponent": 1.02, "low": 0.98, "high": 1.06}
     text = dyad_scaling.markdown({"sizes": [size], "exponents": {"gradient": one}})
-    assert "| 31 | 2170 | 9000 | 3000 | 2.10 | 12 | 11.0 | 15 | 900 |" in text
+    assert "| 31 | 2170 | 9000 | 3000 | 2.10 | 12 | 11.0 | 1.01 | 15 | 900 |" in text
     assert "gradient 1.02 (0.98 to 1.06)" in text
 
 

@@ -46,7 +46,7 @@ def test_the_readme_says_what_the_report_says(root, folder):
     assert all(sentence in words for sentence in told)
     verdicts = pd.read_csv(folder / "verdicts.csv").set_index(["group", "reading"])
     share = verdicts.at[("quasi", "abandonment (Cha)"), "probability"]
-    assert f"Apart from them it is {share:.2f}, a quarter before the data." in readme
+    assert f"Without them it is {share:.2f} (0.25 before the data)." in readme
 
 
 def test_every_table_is_there_and_the_verdicts_follow_from_it(folder, shipped):
