@@ -18,6 +18,7 @@ An interrupted run goes on.
 """
 
 import argparse
+import io
 import json
 import sys
 from dataclasses import asdict
@@ -38,6 +39,7 @@ from bayes_alliance.dyads.fitting import StageFit, fit_stage, load_dyad_model, p
 from bayes_alliance.dyads.predictors import evenly_drawn, row_predictors
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.dyads.tables import DyadPanel
+from bayes_alliance.files import write_whole
 from bayes_alliance.inference import Gate, package_versions
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.report.machine import write_text
@@ -85,12 +87,10 @@ def folds_of(panel: DyadPanel, rows: pd.DataFrame, held: str, folds: int) -> np.
 
 def log_scores(design: DyadDesign, posterior: Any, rows: np.ndarray) -> np.ndarray:
     """Return the log predictive density of some rows by all draws and by half, (2, row)."""
-    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    mu = row_predictors(design, posterior, draws)[:, rows]
+    mu = row_predictors(design, posterior)[:, rows]
     labels, noisy = design.coords[c.DIM_INDICATOR], design.coords[n.DIM_NOISY]
     noise = np.full((len(mu), len(labels)), n.LASTING_NOISE)
-    noise[:, [labels.index(name) for name in noisy]] = evenly_drawn(
-        posterior, draws)(c.VAR_NOISE)
+    noise[:, [labels.index(name) for name in noisy]] = evenly_drawn(posterior)(c.VAR_NOISE)
     data, found = design.data, np.empty(mu.shape)
     code = {value: name for name, value in c.FAMILY_CODES.items()}
     family = data["family_code"][rows]
@@ -174,9 +174,8 @@ def drivers(spec: DyadModelSpec, panel: DyadPanel, folder: Path) -> np.ndarray:
         fit: StageFit = fit_stage(spec, build_dyad_design(spec, panel, n.DRIVER_STAGE), seed=SEED)
         if not fit.diagnostics["passed"]:
             sys.exit(f"the fit of the drivers failed: {'; '.join(fit.diagnostics['failures'])}")
-        part = folder / "part.npy"
-        np.save(part, paths_of(fit.posterior, panel))
-        part.replace(kept)
+        np.save(content := io.BytesIO(), paths_of(fit.posterior, panel))
+        write_whole(kept, content.getvalue())
     return np.asarray(np.load(kept))
 
 

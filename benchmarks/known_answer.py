@@ -40,7 +40,7 @@ from bayes_alliance.dyads.verdicts import judge_readings
 from bayes_alliance.inference import Gate, package_versions
 from bayes_alliance.report.machine import write_text
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
-from benchmarks.runs import digest_of, finished, require_some, spec_digest
+from benchmarks.runs import digest_of, end_with, finished, require_some, spec_digest
 
 MODEL: Final = "quasi_alliances"
 SEED: Final = 1
@@ -140,8 +140,7 @@ def main() -> None:
     write_text(options.out / "known_answer.json", json.dumps(summary, indent=1) + "\n")
     for case, one in summary["cases"].items():
         print(case, {name: one[name]["count"] for name in ("right", "wrong", "undecided")})
-    if failed:
-        sys.exit(f"{len(failed)} panels failed: {', '.join(failed)}")
+    end_with(failed, "panels")
 
 
 if __name__ == "__main__":

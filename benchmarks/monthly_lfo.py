@@ -15,6 +15,7 @@ Fits are kept in ``build/monthly_lfo`` as they are made; an interrupted run goes
 """
 
 import argparse
+import io
 import json
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ import xarray as xr
 from arviz_stats import SamplingWrapper
 
 from bayes_alliance import constants as c
+from bayes_alliance.files import write_whole
 from bayes_alliance.hypotheses.savage_dickey import log_density_at_zero
 from bayes_alliance.inference import LEAVE_OUT_GATE, Fit, fit_panel, load_model
 from bayes_alliance.inference.result import require_finished
@@ -90,10 +92,8 @@ class Months(SamplingWrapper):
 
     def keep(self, month: int, **found: Any) -> None:
         """Write what a month's fit gave; the file is whole or not there."""
-        target = self.place(month)
-        part = target.with_suffix(".part.npz")
-        np.savez_compressed(part, **found)
-        part.replace(target)
+        np.savez_compressed(content := io.BytesIO(), **found)
+        write_whole(self.place(month), content.getvalue())
 
     def place(self, month: int) -> Path:
         """Return where what a month's fit gave is kept."""

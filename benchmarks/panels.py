@@ -35,7 +35,7 @@ from bayes_alliance.dyads.tables import DyadPanel
 from bayes_alliance.inference import package_versions
 from bayes_alliance.report.machine import write_text
 from benchmarks.provenance import ROOT, SAMPLED, code_hash, kept_table
-from benchmarks.runs import finished, require_some, spec_digest
+from benchmarks.runs import end_with, finished, require_some, spec_digest
 
 MODEL: Final = "quasi_alliances"
 SEED: Final = 1
@@ -150,8 +150,7 @@ def main() -> None:
     for one in summary["coverage"]:
         print(one["quantity"], *(one[f"inside{100 * level:.0f}"]["count"] for level in LEVELS),
               "of", one["panels"])
-    if failed:
-        sys.exit(f"{len(failed)} panels failed: {', '.join(failed)}")
+    end_with(failed, "panels")
 
 
 if __name__ == "__main__":

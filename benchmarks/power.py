@@ -44,7 +44,7 @@ from bayes_alliance.model.predict import flatten, long_run_paths
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import posterior_hash
 from benchmarks.provenance import ROOT, SAMPLED, code_hash, kept_table
-from benchmarks.runs import finished, folder_of, require_some
+from benchmarks.runs import end_with, finished, folder_of, require_some
 
 MODEL: Final = "rok_japan"
 SEED: Final = 1
@@ -113,7 +113,7 @@ def judge_panel(key: str, item: Panel) -> dict[str, Any]:
 
 def truths(spec: Any, panel: Any, folder: Path, number: int) -> list[dict[str, Any]]:
     """Return evenly spaced draws of the posterior under HX, in an order that mixes the chains."""
-    kept = folder / f"HX-{posterior_hash(spec)[:12]}-{panel.data_hash[:12]}.nc"
+    kept = folder / "HX.nc"
     if not kept.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         require_passed(require_finished(fit_panel(spec, panel, hypothesis="HX", seed=SEED))
@@ -191,8 +191,7 @@ def main() -> None:
                "not_converged": int((~table["converged"].astype(bool)).sum() // 4),
                "cells": shares(table)}
     write_text(options.out / "power.json", json.dumps(summary, indent=1) + "\n")
-    if failed:
-        sys.exit(f"{len(failed)} panels failed: {', '.join(failed)}")
+    end_with(failed, "panels")
 
 
 if __name__ == "__main__":

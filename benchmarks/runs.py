@@ -19,7 +19,7 @@ from bayes_alliance.exceptions import AllianceError
 from bayes_alliance.inference.many import Tally, many
 from bayes_alliance.inference.shelf import Shelf
 
-__all__ = ["digest_of", "finished", "folder_of", "require_some", "spec_digest"]
+__all__ = ["digest_of", "end_with", "finished", "folder_of", "require_some", "spec_digest"]
 
 
 def digest_of(stamp: Mapping[str, Any]) -> str:
@@ -77,6 +77,18 @@ def finished(task: Callable[[str, Any], Any], items: Mapping[str, Any], *, runs:
             raise
         print(error, flush=True)
         return found, failed
+
+
+def end_with(failed: list[str], what: str) -> None:
+    """End with the keys that failed, where some did.
+
+    Raises
+    ------
+    SystemExit
+        If the list is not empty.
+    """
+    if failed:
+        sys.exit(f"{len(failed)} {what} failed: {', '.join(failed)}")
 
 
 def require_some(table: pd.DataFrame, failed: list[str]) -> None:

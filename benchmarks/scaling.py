@@ -205,14 +205,13 @@ def main() -> None:
         write_text(options.out, json.dumps(measure(months, copies, options.seeds)))
         return
     code = code_hash(*SAMPLED)
-    found = in_processes(SELF, {f"{months},{copies}": f"{months}-{copies}"
-                                for months, copies in sizes()}, options.runs, options.seeds, code)
+    wanted = {f"{months},{copies}": f"{months}-{copies}" for months, copies in sizes()}
+    found = in_processes(SELF, wanted, options.runs, options.seeds, code)
     by_months = [one for one in found if one["months"] in MONTHS and one["indicators"] == min(
         other["indicators"] for other in found)]
     by_indicators = [one for one in found if one["months"] == USUAL_MONTHS]
-    there = {(one["months"], one["indicators"]) for one in found}
     result = {"seeds": options.seeds, "sizes": found,
-              "not_measured": len(sizes()) - len(there),
+              "not_measured": len(wanted) - len(found),
               "exponents": {"months": exponents(by_months, "months"),
                             "indicators": exponents(by_indicators, "indicators")},
               "code_hash": code, "machine": machine(), "versions": package_versions()}

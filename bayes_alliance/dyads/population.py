@@ -15,8 +15,10 @@ from scipy import stats
 from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.fitting import DyadFit
+from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.exceptions import NotFittedError, did_you_mean
 from bayes_alliance.model.predict import softabs
+from bayes_alliance.spec.priors import Normal
 
 __all__ = ["READINGS", "PopulationResult", "between_share", "class_contrasts", "dyad_effects",
            "flat_draws", "groups_of", "paths_of_dyad", "population_effects", "readings",
@@ -95,12 +97,16 @@ def population_effects(fit: DyadFit) -> PopulationResult:
                                                      n.VAR_SPREAD]], _sentence(fit, table, found))
 
 
+def prior_of(spec: DyadModelSpec, group: str) -> Normal:
+    """Return the prior of a coefficient of the population (``all``) or of a class."""
+    mean, deviation = spec.priors.coefficient, spec.priors.coefficient_class
+    if group == "all":
+        return mean
+    return Normal(mu=mean.mu + deviation.mu, sd=float(np.hypot(mean.sd, deviation.sd)))
+
+
 def readings(fit: DyadFit) -> pd.DataFrame:
     """Return how probable each reading's signs are, for the population and each class."""
-    mean, deviation = fit.spec.priors.coefficient, fit.spec.priors.coefficient_class
-    # Before the data: of the population's mean, of a class's.
-    above = {True: stats.norm.sf(0.0, mean.mu, mean.sd), False: stats.norm.sf(
-        0.0, mean.mu + deviation.mu, np.hypot(mean.sd, deviation.sd))}
     rows = []
     for label, draws in groups_of(fit.posterior).items():
         if label == "spread":
@@ -109,7 +115,7 @@ def readings(fit: DyadFit) -> pd.DataFrame:
             holds = np.ones(draws.isel({c.DIM_COEFFICIENT: 0}).size, dtype=bool)
             for name, sign in signs.items():
                 holds &= sign * draws.sel({c.DIM_COEFFICIENT: name}).to_numpy().ravel() > 0
-            positive = float(above[label == "all"])
+            positive = float(prior_of(fit.spec, label).frozen().sf(0.0))
             prior = np.prod([positive if sign > 0 else 1.0 - positive for sign in signs.values()])
             rows.append({"group": label, "reading": reading, "probability": holds.mean(),
                          "prior": float(prior)})

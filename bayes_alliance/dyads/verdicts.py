@@ -23,7 +23,7 @@ from scipy import stats
 from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
 from bayes_alliance.dyads.fitting import DyadFit
-from bayes_alliance.dyads.population import READINGS, flat_draws, groups_of, readings
+from bayes_alliance.dyads.population import READINGS, flat_draws, groups_of, prior_of, readings
 
 __all__ = ["DIRECTION", "LOG_BAYES_FACTOR", "WITHHELD", "evidence_against_zero", "judge_readings"]
 
@@ -58,7 +58,8 @@ def evidence_against_zero(fit: DyadFit) -> pd.DataFrame:
             continue
         for quantity, names in asked.items():
             values = flat_draws(draws.sel({c.DIM_COEFFICIENT: names}))
-            found = (_of_population(fit, names) if group == "all" else _of_class(fit, values))
+            found = (_of_population(fit, names) if group == "all" else
+                     _of_class(fit, group, values))
             rows.append((group, quantity, *found))
     return pd.DataFrame(rows, columns=["group", "quantity", "log_bayes_factor", "bound"])
 
@@ -76,15 +77,13 @@ def _of_population(fit: DyadFit, names: list[str]) -> tuple[float, bool]:
     return float(before - np.log(max(density, np.finfo(float).tiny))), False
 
 
-def _of_class(fit: DyadFit, values: np.ndarray) -> tuple[float, bool]:
+def _of_class(fit: DyadFit, group: str, values: np.ndarray) -> tuple[float, bool]:
     """Return the ratio of a class's means, by the normal with the draws' moments."""
-    prior, deviation = fit.spec.priors.coefficient, fit.spec.priors.coefficient_class
     centre, size = values.mean(axis=0), values.shape[1]
     covariance = np.cov(values, rowvar=False).reshape(size, size)
     far = float(np.sqrt(centre @ np.linalg.solve(covariance, centre)))
     after = -0.5 * (min(far, _FARTHEST)**2 + np.linalg.slogdet(2.0 * np.pi * covariance)[1])
-    before = size * stats.norm.logpdf(0.0, prior.mu + deviation.mu,
-                                      np.hypot(prior.sd, deviation.sd))
+    before = size * prior_of(fit.spec, group).frozen().logpdf(0.0)
     return float(before - after), far > _FARTHEST
 
 

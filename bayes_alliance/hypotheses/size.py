@@ -29,9 +29,8 @@ from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses.evidence import labelled
 from bayes_alliance.hypotheses.paths import regressors
-from bayes_alliance.hypotheses.verdicts import readings
+from bayes_alliance.hypotheses.verdicts import prior_positive, readings
 from bayes_alliance.inference import Fit
-from bayes_alliance.spec import ModelSpec
 
 __all__ = ["OMEGA", "EffectSizes", "effect_sizes", "relative_sd"]
 
@@ -123,7 +122,7 @@ def effect_sizes(fit: Fit, *, rope: float = 0.1) -> EffectSizes:
         raise ValueError(f"rope is {rope} (allowed: a positive number)")
     raw = _coefficients(fit)
     scale = dict(zip(c.COEFFICIENTS, np.moveaxis(relative_sd(fit), 2, 0), strict=True))
-    prior = _prior_positive(fit.spec)
+    prior = prior_positive(fit.spec)
     rows: list[dict[str, Any]] = []
     for name, draws in raw.items():
         rows.append(_row(name, "raw", draws, prior_positive=prior))
@@ -149,10 +148,6 @@ def relative_sd(fit: Fit) -> np.ndarray:
     cohesion = fit.posterior[c.COHESION].transpose("chain", "draw", c.DIM_TIME)
     spread = cohesion.to_numpy().astype(float).std(axis=-1, ddof=1)
     return np.asarray(regressors(fit).std(axis=-1, ddof=1) / spread[..., None])
-
-
-def _prior_positive(spec: ModelSpec) -> float:
-    return float(spec.priors.coefficient.frozen().sf(0.0))
 
 
 def _row(quantity: str, scale: str, draws: np.ndarray, **more: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from bayes_alliance.hypotheses.evidence import labelled
 from bayes_alliance.inference import Fit
 from bayes_alliance.spec import ModelSpec
 
-__all__ = ["PATH_OF", "Verdicts", "judge", "readings"]
+__all__ = ["PATH_OF", "Verdicts", "judge", "prior_positive", "readings"]
 
 PATH_OF: Final = {"H1": c.THREAT, "H2": c.CREDIBILITY}
 COLUMNS = ("episode", "hypothesis", "verdict", "reason", "direction_probability",
@@ -134,6 +134,11 @@ def _decide(favour: dict[str, bool], against: dict[str, bool], agreed: float, ba
     return "inconclusive", f"not met: {', '.join(failed)}; {why}"
 
 
+def prior_positive(spec: ModelSpec) -> float:
+    """Return the prior probability that a coefficient is positive, the same for all four."""
+    return float(spec.priors.coefficient.frozen().sf(0.0))
+
+
 def readings(fit: Fit) -> pd.DataFrame:
     """Return the posterior probability of each reading of the two paths.
 
@@ -152,7 +157,7 @@ def readings(fit: Fit) -> pd.DataFrame:
     value = {name: draws.sel({c.DIM_COEFFICIENT: name}).to_numpy() for name in c.COEFFICIENTS}
     beta_t, delta_t = value[c.BETA_THREAT], value[c.DELTA_THREAT]
     beta_c, delta_c = value[c.BETA_CREDIBILITY], value[c.DELTA_CREDIBILITY]
-    above = float(fit.spec.priors.coefficient.frozen().sf(0.0))
+    above = prior_positive(fit.spec)
     rows = [
         ("H1 common threat", "beta_threat > 0 and delta_threat > 0",
          (beta_t > 0) & (delta_t > 0), above**2),

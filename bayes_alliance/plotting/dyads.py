@@ -63,13 +63,14 @@ def plot_effects_by_class(effects: pd.DataFrame, prior: dict[str, tuple[float, f
     for axes, coefficient in zip(panels, c.COEFFICIENTS, strict=True):
         part = effects[effects["coefficient"] == coefficient].set_index("group")
         for row, group in enumerate(names):
+            colour = COLOURS[row % len(COLOURS)]
             if prior is not None:
                 axes.plot(prior[group], [row, row], color=PALE, linewidth=9,
                           solid_capstyle="butt")
             axes.plot(part.loc[group, ["q05", "q95"]].astype(float), [row, row],
-                      color=COLOURS[row % len(COLOURS)], linewidth=2)
+                      color=colour, linewidth=2)
             axes.plot(part.at[group, "q50"], row, _MARKS[row % len(_MARKS)],
-                      color=COLOURS[row % len(COLOURS)], markersize=6)
+                      color=colour, markersize=6)
         _zero(axes)
         axes.set_yticks(range(len(names)), list(names.values()))
         axes.set_ylim(len(names) - 0.4, -0.6)

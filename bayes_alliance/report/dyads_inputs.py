@@ -7,9 +7,7 @@ of its files stands in these tables.
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bayes_alliance import constants as c
 from bayes_alliance.dyads import names as n
@@ -29,6 +27,7 @@ from bayes_alliance.dyads.population import (
     class_contrasts,
     dyad_effects,
     population_effects,
+    prior_of,
 )
 from bayes_alliance.dyads.spec import DyadModelSpec
 from bayes_alliance.dyads.tables import DyadPanel
@@ -193,12 +192,9 @@ def _rows_in_episodes(panel: DyadPanel) -> dict[str, tuple[int, int]]:
 
 def _prior(fit: DyadFit) -> dict[str, tuple[float, float]]:
     """Return 5 and 95% points of the prior of the population's and the classes' coefficients."""
-    mean, deviation = fit.spec.priors.coefficient, fit.spec.priors.coefficient_class
-    groups = {"all": (mean.mu, mean.sd)} | {
-        str(label): (mean.mu + deviation.mu, float(np.hypot(mean.sd, deviation.sd)))
-        for label in fit.posterior[n.DIM_CLASS].to_numpy()}
-    return {label: tuple(float(point) for point in stats.norm.ppf([0.05, 0.95], centre, sd))
-            for label, (centre, sd) in groups.items()}
+    groups = ["all", *map(str, fit.posterior[n.DIM_CLASS].to_numpy())]
+    return {label: tuple(map(float, prior_of(fit.spec, label).frozen().ppf([0.05, 0.95])))
+            for label in groups}
 
 
 def _observed(panel: DyadPanel) -> pd.DataFrame:
