@@ -5,6 +5,7 @@ scenario never changes another's draws; items of one poll wave share the wave's 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,15 @@ from bayes_alliance import constants as c
 from bayes_alliance.forecast.links import density_of_unit, model_scale
 from bayes_alliance.forecast.waves import pollster
 from bayes_alliance.inference import Fit
+from bayes_alliance.model.layout import waves
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.model.predict import Samples, own_unit, series_states
 from bayes_alliance.spec import FAMILIES
 
 __all__ = ["Outlook", "Prediction", "project_indicators"]
 
+# Share of an indicator's waves with an error of their own from which the next is taken to have one.
+_MOSTLY: Final = 0.5
 # Streams of the seed: an indicator's errors and counts, a pollster's wave errors.
 _STREAM, _WAVES = 37, 53
 
@@ -92,8 +96,12 @@ class Outlook:
             [np.zeros((*whole.shape[:2], 1)), whole.cumsum(axis=2)], axis=2)
         self._months = pd.period_range(fit.panel.time[0], periods=whole.shape[2], freq="M")
         self._position = {name: at for at, name in enumerate(samples.labels[c.DIM_INDICATOR])}
-        waves = fit.panel.rows.loc[fit.panel.rows["wave"] != "", "wave"]
-        self._pollsters = sorted({pollster(wave) for wave in waves})
+        rows = fit.panel.rows
+        families = rows["indicator"].map(fit.panel.indicators["family"])
+        # A wave of one item has no error of its own in the fit either.
+        self._shared = set(waves(rows.assign(family=families)))
+        named = rows.loc[rows["wave"] != "", "wave"]
+        self._pollsters = sorted({pollster(wave) for wave in named})
 
     @property
     def indicators(self) -> list[str]:
@@ -128,8 +136,9 @@ class Outlook:
             noise = noise * np.sqrt(1.0 - kept**2)
         if not FAMILIES[about["family"]].has_noise:
             mu = mu + noise * self._rng(_STREAM, position, 1).standard_normal(mu.shape)
-        elif c.VAR_WAVE_SD in values and (rows["wave"] != "").any():
-            who = self._pollsters.index(pollster(rows["wave"].iloc[-1]))
+        mine = rows.loc[rows["wave"] != "", "wave"]
+        if c.VAR_WAVE_SD in values and len(mine) and mine.isin(self._shared).mean() >= _MOSTLY:
+            who = self._pollsters.index(pollster(mine.iloc[-1]))
             ahead = len(self._months) - self._now
             errors = self._rng(_WAVES, who).standard_normal((ahead, self.samples.size)).T
             mu = mu + values[c.VAR_WAVE_SD][:, None] * errors[:, last - self._now]

@@ -105,6 +105,8 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         prior_check=_check(prior_predictive(prior, seed=seed)),
         fits=(_summary("H12", full, FULL_GATE, with_table=True),
               _summary("HX", reference, FULL_GATE),
+              *(_summary(f"{name}, for the forecast", fit, FULL_GATE)
+                for name, fit in who.items() if name not in ("H12", "HX")),
               *(_summary(f"H12 without {name}", fit, LEAVE_OUT_GATE)
                 for name, fit in without.items()),
               *(_summary(f"H12 up to the {end} of {name}", fit, LEAVE_OUT_GATE)

@@ -154,10 +154,11 @@ def swings_sentence(inputs: ReportInputs) -> str:
         word = "is" if low >= _SURE else "is not" if high <= 1.0 - _SURE else "may or may not be"
         top = _span(part["top_tenth"], wording.probability)
         rank = _span(part["rank_mean"], wording.percent)
+        over = " over its baselines" if len(part) > 1 else ""
         told.append(
-            f"The change of cohesion in {str(episode).replace('_', ' ')} {word} among the largest "
-            f"tenth of the changes between such windows: it is with probability {top}, and {rank} "
-            "of the positions have a smaller one.")
+            f"Episode {str(episode).replace('_', ' ')}: the change of cohesion {word} among the "
+            f"largest tenth of the changes between such windows (probability {top}{over}), and "
+            f"{rank} of the positions have a smaller one.")
     return " ".join(told)
 
 

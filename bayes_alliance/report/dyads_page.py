@@ -70,6 +70,7 @@ def render_dyad_page(inputs: DyadReportInputs, environment: Environment | None =
     return environment.get_template("dyads.html.j2").render(
         spec=inputs.spec, panel=inputs.panel, passed=inputs.passed, banner=words.BANNER,
         headlines=words.headlines(inputs), sentences=words.sentences(inputs),
+        between=words.between(inputs),
         ally=words.ally(inputs), peculiar=words.peculiar(inputs), caveat=words.caveat(inputs),
         screen=_screen(inputs), groups=[*groups[1:], "all"], figures=_pictures(inputs),
         effects=_effects(inputs), paths=_paths(inputs), places=_places(inputs),

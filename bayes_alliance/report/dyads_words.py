@@ -18,7 +18,7 @@ from bayes_alliance.report import wording
 from bayes_alliance.report.dyads_inputs import DyadReportInputs
 from bayes_alliance.spec import readable
 
-__all__ = ["BANNER", "READING_WORDS", "SIGNS", "ally", "borrowed", "caveat", "effect",
+__all__ = ["BANNER", "READING_WORDS", "SIGNS", "ally", "between", "borrowed", "caveat", "effect",
            "episode_name", "episode_sentence", "factor", "group_name", "headlines", "peculiar",
            "sentences"]
 
@@ -132,9 +132,10 @@ def _gap(row: pd.Series) -> str:
 
 
 def _moved(share: float, likely: str, unlikely: str) -> str:
-    if share >= DIRECTION:
-        return likely
-    return unlikely if share <= 1.0 - DIRECTION else f"neither clearly {likely} nor {unlikely}"
+    for word, probability in ((likely, share), (unlikely, 1.0 - share)):
+        if probability >= DIRECTION:
+            return f"{word} with probability {wording.probability(probability)}"
+    return f"neither clearly {likely} nor {unlikely}"
 
 
 def _odds(value: float, bound: bool, latent: str) -> str:
@@ -160,7 +161,26 @@ def ally(inputs: DyadReportInputs) -> str:
     if odds < _HARDLY:
         return f"The signs favour neither reading of the ally: odds of {shown} for {named}."
     verb = "favour" if odds >= _CLEARLY else "lean to"
-    return f"Of the two readings of the ally the signs {verb} {named}, by odds of {shown}."
+    row = inputs.verdicts[(inputs.verdicts["group"] == group)
+                          & (inputs.verdicts["reading"] == first[0])].iloc[0]
+    told = f"Of the two readings of the ally the signs {verb} {named}, by odds of {shown}"
+    if row["verdict"] == "supported":
+        return f"{told}."
+    favour = _odds(row["log_bayes_factor"], row["bound"], c.CREDIBILITY)
+    return (f"{told}, if credibility has an effect: the data favour {favour}, and the verdict is "
+            f"{row['verdict']}.")
+
+
+def between(inputs: DyadReportInputs) -> str:
+    """Return what sets pairs apart over all their years; empty where the fit does not tell."""
+    part = inputs.effects[inputs.effects["group"] == "between"]
+    clear = [f"{_symbol(row['coefficient'])} {effect(row)}" for row in part.to_dict("records")
+             if max(row["above_zero"], 1.0 - row["above_zero"]) >= DIRECTION]
+    if part.empty or not inputs.passed:
+        return ""
+    told = f"clearly other than zero: {'; '.join(clear)}" if clear else "none clearly other than 0"
+    return ("What sets pairs apart over all their years has coefficients of its own, which are no "
+            f"test of the hypotheses on what moves a pair: {told}.")
 
 
 def peculiar(inputs: DyadReportInputs) -> list[str]:
@@ -197,6 +217,9 @@ def _symbol(coefficient: str) -> str:
 def caveat(inputs: DyadReportInputs) -> str:
     """Return what every reader needs to know beside the verdicts, with its numbers."""
     dyads, members = len(inputs.panel.dyads), len(inputs.panel.members)
+    pairs = len({frozenset(pair) for pair in inputs.panel.dyads[
+        ["member_a", "member_b"]].itertuples(index=False)})
+    counted = f"{dyads} dyads ({pairs} pairs)" if pairs < dyads else f"{dyads} dyads"
     latent = inputs.panel.rows["indicator"].map(inputs.panel.indicators["latent"])
     mine = inputs.panel.rows[latent == c.COHESION]
     most = mine["indicator"].value_counts().index[0]
@@ -205,12 +228,25 @@ def caveat(inputs: DyadReportInputs) -> str:
     return ("These are associations of one specification, not of a grid of them. They are of what "
             "changes within a pair over the years; what sets pairs apart has coefficients of its "
             f"own, for {wording.percent(shares[0])} to {wording.percent(shares[-1])} of the "
-            f"variance of what the coefficients multiply lies between pairs. {dyads} dyads of "
+            f"variance of what the coefficients multiply lies between pairs. {counted} of "
             f"{members} states share members, which the model ties together through threat and "
-            "credibility only: intervals may be too narrow. Credibility is read from what the "
-            f"ally did, not from what it was believed to do. {wording.percent(bulk)} of the rows "
-            f"of cohesion are of one indicator ({inputs.panel.indicators.at[most, 'meaning']}). "
+            f"credibility only: intervals may be too narrow. {_of_threat(inputs)}Credibility is "
+            "read from what the ally did, not from what it was believed to do. "
+            f"{wording.percent(bulk)} of the rows of cohesion are of one indicator ("
+            f"{inputs.panel.indicators.at[most, 'meaning']}). "
             "Fear of entrapment is not measured.")
+
+
+def _of_threat(inputs: DyadReportInputs) -> str:
+    """Return what threat is read from, where that limits what can be said of it."""
+    table = inputs.panel.indicators
+    mine = table[table["latent"] == c.THREAT]
+    if (mine["level"] == "member").any():
+        return ""
+    joint = ("; two states that fight side by side act together, which is cohesion too"
+             if "shared_disputes" in mine.index else "")
+    return (f"Threat is read from what a pair has in common alone ({'; '.join(mine['meaning'])}"
+            f"{joint}), never from one member, so that its gap rests on the model. ")
 
 
 def borrowed(found: Borrowed) -> str:

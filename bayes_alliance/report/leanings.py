@@ -9,8 +9,8 @@ from bayes_alliance import constants as c
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
-__all__ = ["cut", "farthest", "periods", "prior_scales", "robustness", "scale_flags",
-           "sensitivity"]
+__all__ = ["cut", "farthest", "not_converged", "periods", "prior_scales", "robustness",
+           "scale_flags", "sensitivity"]
 
 Rows = list[dict[str, Any]]
 
@@ -40,6 +40,14 @@ def farthest(inputs: ReportInputs) -> str:
     return (f"{row['specification']} ({row['episode']}, {row['hypothesis']}: "
             f"{wording.number(row['log_bayes_factor'], signed=True)} ± "
             f"{wording.number(row['log_bayes_factor_se'])} nats)")
+
+
+def not_converged(inputs: ReportInputs) -> str:
+    """Return the specifications that had a fit which did not converge, in words."""
+    if inputs.grid.empty:
+        return ""
+    apart = inputs.grid.loc[~inputs.grid["converged"].astype(bool), "specification"]
+    return ", ".join(map(str, apart.unique()))
 
 
 def cut(inputs: ReportInputs) -> Rows:

@@ -53,6 +53,7 @@ def render(results: ReportInputs) -> str:
         percent=wording.percent, probability=wording.probability, window=wording.window)
     screen = {"rows": summary.first_screen(results), "flags": summary.flags(results),
               "sentences": summary.sentences(results),
+              "headlines": summary.headlines(results), "unseen": summary.unseen(results),
               "ally": summary.ally(results), "caveat": summary.caveat(results),
               "observations": summary.observations_in_windows(results)}
     tables = {name: getattr(module, name)(results) for module in (details, leanings)

@@ -15,7 +15,7 @@ from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
 __all__ = ["NOT_YET", "PATH_NAMES", "SHARES", "ally", "caveat", "first_screen", "flags",
-           "observations_in_windows", "sentences"]
+           "headlines", "observations_in_windows", "sentences", "unseen"]
 
 NOT_YET: Final = "not yet computed"
 SHARES: Final = (c.COMPONENT_THREAT, c.COMPONENT_CREDIBILITY, c.COMPONENT_DISPUTES,
@@ -32,20 +32,30 @@ def first_screen(inputs: ReportInputs) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``episode``, ``window``, ``baselines``, ``directions`` (text by path), ``shares`` (by
-        component ``median`` and ``interval``), ``lines`` (a dict for each hypothesis with
-        ``difference``, ``error``, ``decibans``, ``flag``, ``verdict``, ``agreeing``).
+        ``episode``, ``window``, ``baselines``, ``change`` (of cohesion: ``median`` and
+        ``probability`` of the sign the episode is named for), ``directions`` (text by path),
+        ``shares`` (by component ``median`` and ``interval``), ``lines`` (a dict for each
+        hypothesis with ``difference``, ``error``, ``decibans``, ``flag``, ``verdict``,
+        ``agreeing``).
     """
     records = []
     for name, episode in inputs.spec.episodes.items():
         part = inputs.episodes[inputs.episodes["episode"] == name]
         records.append({
             "episode": name, "window": wording.window(episode.window),
-            "baselines": list(episode.baselines),
+            "baselines": list(episode.baselines), "change": _change(part),
             "directions": {path: _directions(part, path) for path in c.PATHS},
             "shares": {component: _share(part, component) for component in SHARES},
             "lines": [_line(inputs, name, hypothesis) for hypothesis in PATH_NAMES]})
     return records
+
+
+def _change(part: pd.DataFrame) -> dict[str, str]:
+    rows = part[part["quantity"] == "change"]
+    low, high = rows["probability"].min(), rows["probability"].max()
+    return {"median": wording.span(wording.number(rows["q50"].min(), signed=True),
+                                   wording.number(rows["q50"].max(), signed=True)),
+            "probability": wording.span(wording.probability(low), wording.probability(high))}
 
 
 def _directions(part: pd.DataFrame, path: str) -> str:
@@ -77,6 +87,23 @@ def _line(inputs: ReportInputs, episode: str, hypothesis: str) -> dict[str, str]
 def _error(value: float) -> str:
     """Return a Monte Carlo error; one that would round away is said to be small, not zero."""
     return "<0.01" if 0 < value < 0.005 else wording.number(value)
+
+
+def headlines(inputs: ReportInputs) -> list[str]:
+    """Return what the page has to say in a few sentences: verdicts, evidence, what is left."""
+    told = []
+    for row in first_screen(inputs):
+        pieces = [f"{PATH_NAMES[line['hypothesis']]} ({line['hypothesis']}) is {line['verdict']}, "
+                  f"{line['difference']} ± {line['error']} nats" for line in row["lines"]]
+        name = row["episode"].replace("_", " ").capitalize()
+        told.append(f"{name}, {row['window']}: {' and '.join(pieces)}; of the change of cohesion "
+                    f"{row['shares']['unexplained']['median']} stays unexplained.")
+    limit = wording.number(inputs.spec.verdict.log_bayes_factor, signed=True)
+    told.append("Nats are those of the held-out observations against disputes and governments "
+                f"alone (HX); support asks for {limit} and more, beside a predicted move, a "
+                "contribution and agreement of specifications. Inconclusive is no evidence of no "
+                "effect.")
+    return told
 
 
 def flags(inputs: ReportInputs) -> dict[str, str]:
@@ -112,19 +139,32 @@ def sentences(inputs: ReportInputs) -> list[dict[str, str]]:
     for episode, about in inputs.spec.episodes.items():
         few = len(about.baselines)
         where = f" at the least favourable of {few} baselines" if few > 1 else ""
+        part = inputs.episodes[inputs.episodes["episode"] == episode]
         for hypothesis, name in PATH_NAMES.items():
             row = _row(inputs.verdicts, episode, hypothesis)
             path = " and ".join(inputs.spec.hypotheses[hypothesis].paths)
             found.append({
                 "subject": f"{episode.replace('_', ' ').capitalize()}, {name} ({hypothesis})",
                 "verdict": str(row["verdict"]),
-                "text": f"{path} moved as predicted with probability "
-                        f"{wording.probability(row['direction_probability'])} and its share of "
-                        f"the change is {wording.percent(row['contribution_share'])} (median), "
-                        f"both{where}, and the held-out observations "
+                "text": f"{path} moved as predicted with probability {_moved(part, path)}, the "
+                        "share of the change attributed to it is "
+                        f"{wording.percent(row['contribution_share'])} (median{where}), and the "
+                        "held-out observations "
                         f"{_favour(row, hypothesis)} "
                         f"({row['reason']})."})
     return found
+
+
+def _moved(part: pd.DataFrame, path: str) -> str:
+    """Return how probable the predicted move is, against which baseline least."""
+    found = part[part["quantity"] == f"direction_{path}"].set_index("baseline")["probability"]
+    least = str(found.idxmin())
+    text = wording.probability(float(found[least]))
+    if len(found) == 1:
+        return text
+    rest = found.drop(least)
+    others = wording.span(wording.probability(rest.min()), wording.probability(rest.max()))
+    return f"{text} against {least} ({others} against {' and '.join(map(str, rest.index))})"
 
 
 def _favour(row: pd.Series, hypothesis: str) -> str:
@@ -178,6 +218,21 @@ def observations_in_windows(inputs: ReportInputs) -> list[dict[str, Any]]:
     return records
 
 
+def unseen(inputs: ReportInputs) -> str:
+    """Return which indicators of cohesion say nothing in any window; empty if there is none."""
+    rows = inputs.panel.rows[inputs.panel.rows["latent"] == c.COHESION]
+    windows = [inputs.panel.window(one.window) for one in inputs.spec.episodes.values()]
+    inside = [(rows["start_month"] < window.stop) & (rows["end_month"] >= window.start)
+              for window in windows]
+    seen = set(rows.loc[np.any(inside, axis=0), "indicator"])
+    silent = [name for name in dict.fromkeys(rows["indicator"]) if name not in seen]
+    if not silent:
+        return ""
+    count = rows["indicator"].value_counts()
+    left = ", ".join(f"{name} ({count[name]} observations elsewhere)" for name in silent)
+    return f"Of cohesion no window has an observation of: {left}."
+
+
 def caveat(inputs: ReportInputs) -> str:
     """Return the one caveat that every reader needs, with its numbers."""
     spread = inputs.coefficients.std(("chain", "draw")).to_numpy()
@@ -185,4 +240,12 @@ def caveat(inputs: ReportInputs) -> str:
     return (f"One pair of states over {len(inputs.panel.time)} months says little about general "
             f"effects: the posterior standard deviations of the four coefficients are "
             f"{wording.span(wording.number(spread.min()), wording.number(spread.max()))} where "
-            f"the prior’s is {wording.number(prior)}. Fear of entrapment is not measured.")
+            f"the prior’s is {wording.number(prior)}. Cohesion is what its indicators measure, "
+            f"{_kinds(inputs)} by their observations. Fear of entrapment is not measured.")
+
+
+def _kinds(inputs: ReportInputs) -> str:
+    """Return how many of the observations of cohesion are of each kind."""
+    rows = inputs.panel.rows[inputs.panel.rows["latent"] == c.COHESION]
+    shares = rows["indicator"].map(inputs.panel.indicators["kind"]).value_counts(normalize=True)
+    return ", ".join(f"{wording.percent(share)} {kind}" for kind, share in shares.items())

@@ -162,6 +162,26 @@ def test_the_log_density_is_the_density_of_the_draws(panel, spec):
         assert mass == pytest.approx(0.3, abs=6 * np.sqrt(0.3 * 0.7 / len(draws)) + 0.01), name
 
 
+def test_a_wave_of_one_item_has_no_error_of_its_own(panel, spec):
+    """As in the fit, where it would be the noise a second time; a shared wave's moves all items."""
+    made = made_up_fit(spec, panel, draws=200)
+    at = np.array([len(panel.time) + 5])
+    rows = panel.rows[panel.rows["wave"] != ""]
+    family = rows["indicator"].map(panel.indicators["family"])
+    counts = rows.loc[family != "binomial", "wave"].value_counts()
+    share = (rows["wave"].map(counts).fillna(0) > 1).groupby(rows["indicator"]).mean()
+    moved = {}
+    for wave_sd in (0.0, 50.0):
+        values = made.posterior[c.VAR_WAVE_SD] * 0.0 + wave_sd
+        fit = replace(made, posterior=made.posterior.assign({c.VAR_WAVE_SD: values}))
+        samples = flatten(fit.posterior)
+        outlook = Outlook(fit, samples, np.zeros((samples.size, 5, 12)), 1)
+        moved[wave_sd] = {name: outlook.predict(name, at, at).mu.std() for name in share.index}
+    found = {name: moved[50.0][name] > moved[0.0][name] + 10.0 for name in share.index}
+    assert found == {name: one >= 0.5 for name, one in share.items()}
+    assert set(found.values()) == {True, False}
+
+
 def test_own_units_come_back_from_the_models_scale(panel):
     from bayes_alliance.forecast.links import model_scale
 

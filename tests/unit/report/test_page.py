@@ -63,9 +63,9 @@ def test_whether_a_swing_is_special_is_said(inputs, no_figures, top, word, span)
                           "quantity": c.COHESION, "rank_mean": [0.2, 0.3], "q05": 0.1, "q95": 0.5,
                           "top_tenth": top})
     text = plain(render(replace(inputs, swings=table)))
-    assert (f"The change of cohesion in friction {word} among the largest tenth of the changes "
-            f"between such windows: it is with probability {span}, and 20% to 30% of the positions "
-            "have a smaller one.") in text
+    assert (f"Episode friction: the change of cohesion {word} among the largest tenth of the "
+            f"changes between such windows (probability {span} over its baselines), and 20% to 30% "
+            "of the positions have a smaller one.") in text
 
 
 def test_images_say_in_words_what_they_show_with_numbers(inputs):
@@ -119,6 +119,9 @@ def test_the_first_table_says_what_the_results_say(inputs):
         for line in row["lines"]:
             assert f"{line['hypothesis']} {line['difference']} ± {line['error']}" in words
             assert f"{line['hypothesis']} {line['verdict']}" in words
+        change = part[part["quantity"] == "change"]
+        assert wording.number(change["q50"].min(), signed=True) in row["change"]["median"]
+        assert row["change"]["probability"] in words
     assert [line["agreeing"] for row in rows for line in row["lines"]] == [
         "85%", "85%", "not yet computed", "not yet computed"]
 
@@ -142,10 +145,10 @@ def test_sentences_name_the_least_favourable_baseline(inputs):
     assert len(found) == 4
     assert found[0] == {
         "subject": "Friction, common threat (H1)", "verdict": "inconclusive",
-        "text": "threat moved as predicted with probability 0.42 and its share of the change is "
-                "7% (median), both at the least favourable of 3 baselines, and the held-out "
-                "observations hardly tell H1 from HX, 1.12 to 1 for H1 (not met: evidence; made-up "
-                "reason)."}
+        "text": "threat moved as predicted with probability 0.42 against 2017 (0.44–0.56 against "
+                "2015 and 2016), the share of the change attributed to it is 7% (median at the "
+                "least favourable of 3 baselines), and the held-out observations hardly tell H1 "
+                "from HX, 1.12 to 1 for H1 (not met: evidence; made-up reason)."}
     assert "hardly tell H2 from HX, 1.09 to 1 for HX" in found[1]["text"]
 
 
