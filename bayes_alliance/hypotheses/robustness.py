@@ -1,8 +1,8 @@
 """Does a verdict hold when one thing is done differently? The criteria under each specification.
 
 Invariant: every specification is judged by the thresholds of the model file as committed, by all
-of their criteria but the grid's own; one whose fits do not converge is counted and named, not
-dropped.
+of their criteria but the grid's own; one whose fits do not converge is named and counted, and no
+share rests on it.
 """
 
 from collections.abc import Callable, Sequence
@@ -84,22 +84,26 @@ class Robustness:
 
 
 def agreeing(table: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the share of specifications with the committed one's verdict.
+    """Return the share of specifications with the committed one's verdict, of those that converged.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        ``specification``, ``episode``, ``hypothesis``, ``verdict``.
+        ``specification``, ``group``, ``episode``, ``hypothesis``, ``verdict``, ``converged``.
 
     Returns
     -------
     dict of (str, str) to float
-        By episode and hypothesis.
+        By episode and hypothesis; 0 where none converged. A baseline alone counts for its
+        own episode only: for the others it is the committed specification once more.
     """
     found = {}
     for key, part in table.groupby(["episode", "hypothesis"], sort=False):
         own = part.loc[part["specification"] == COMMITTED, "verdict"].iloc[0]
-        found[(str(key[0]), str(key[1]))] = float((part["verdict"] == own).mean())
+        mine = part["specification"].str.startswith(f"{key[0]} against ")
+        part = part[part["converged"].astype(bool) & (mine | (part["group"] != "baseline"))]
+        found[(str(key[0]), str(key[1]))] = float((part["verdict"] == own).sum()) / max(
+            len(part), 1)
     return found
 
 
@@ -235,7 +239,8 @@ def _sentence(table: pd.DataFrame) -> str:
         counts = part["verdict"].value_counts()
         shown = ", ".join(f"{name} {number}" for name, number in counts.items())
         pieces.append(f"{episode}, {hypothesis}: {shown}")
-    apart = table.loc[~table["converged"].astype(bool), "specification"].nunique()
+    apart = table.loc[~table["converged"].astype(bool), "specification"].unique()
+    names = f" ({', '.join(map(str, apart))}), which no share counts" if len(apart) else ""
     return (f"Verdicts over {table['specification'].nunique()} specifications, by all criteria "
             f"but the grid's own: {'; '.join(pieces)}. Specifications with a fit that did not "
-            f"converge: {apart}.")
+            f"converge: {len(apart)}{names}.")

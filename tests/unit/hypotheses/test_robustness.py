@@ -163,6 +163,19 @@ def test_shares_are_of_the_committed_verdict():
     assert dict(found.data.sizes) == {"specification": 4, "episode": 2, "hypothesis": 2}
 
 
+def test_a_share_counts_what_converged_and_no_specification_twice():
+    """A baseline of one episode alone leaves the other's comparisons as committed."""
+    table = made_up({COMMITTED: "inconclusive", "a": "inconclusive", "b": "supported",
+                     "c": "supported", "friction against 2015 alone": "supported"}).table
+    table["converged"] = table["specification"] != "c"
+    table.loc[table["specification"].str.contains("against"), "group"] = "baseline"
+    found = agreeing(table)
+    assert found["friction", "H1"] == pytest.approx(2 / 4)
+    assert found["cohesion", "H1"] == pytest.approx(2 / 3)
+    assert "converge: 1 (c), which no share counts" in _sentence(table)
+    assert set(agreeing(table.assign(converged=False)).values()) == {0.0}
+
+
 def test_an_indicator_called_like_a_set_has_a_name_of_its_own(spec, panel):
     """Else the set would never be run, and one of its members twice."""
     called = {"jnto_travel_rok": "travel"}
