@@ -93,11 +93,14 @@ def headlines(inputs: ReportInputs) -> list[str]:
     """Return what the page has to say in a few sentences: verdicts, evidence, what is left."""
     told = []
     for row in first_screen(inputs):
-        pieces = [f"{PATH_NAMES[line['hypothesis']]} ({line['hypothesis']}) is {line['verdict']}, "
-                  f"{line['difference']} ± {line['error']} nats" for line in row["lines"]]
+        pieces = [f"{PATH_NAMES[line['hypothesis']]} ({line['hypothesis']}) is {line['verdict']} "
+                  f"({line['difference']} ± {line['error']} nats)" for line in row["lines"]]
         name = row["episode"].replace("_", " ").capitalize()
-        told.append(f"{name}, {row['window']}: {' and '.join(pieces)}; of the change of cohesion "
-                    f"{row['shares']['unexplained']['median']} stays unexplained.")
+        moved = {"up": "rose", "down": "fell"}[inputs.spec.episodes[row["episode"]].change]
+        told.append(f"{name}, {row['window']}: {' and '.join(pieces)}. Cohesion {moved} with "
+                    f"probability {row['change']['probability']} against its baselines "
+                    f"(change {row['change']['median']}); {row['shares']['unexplained']['median']} "
+                    "of the change is unexplained.")
     limit = wording.number(inputs.spec.verdict.log_bayes_factor, signed=True)
     told.append("Nats are those of the held-out observations against disputes and governments "
                 f"alone (HX); support asks for {limit} and more, beside a predicted move, a "

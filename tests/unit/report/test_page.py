@@ -126,6 +126,30 @@ def test_the_first_table_says_what_the_results_say(inputs):
         "85%", "85%", "not yet computed", "not yet computed"]
 
 
+def test_the_first_sentences_are_those_of_the_first_table(inputs):
+    told = summary.headlines(inputs)
+    assert len(told) == len(inputs.spec.episodes) + 1
+    for row, sentence in zip(summary.first_screen(inputs), told, strict=False):
+        assert sentence.startswith(f"{row['episode'].capitalize()}, {row['window']}: ")
+        for line in row["lines"]:
+            assert (f"({line['hypothesis']}) is {line['verdict']} ({line['difference']} ± "
+                    f"{line['error']} nats)") in sentence
+        assert f"probability {row['change']['probability']} against its baselines" in sentence
+    assert "Cohesion fell" in told[0]
+    assert "Cohesion rose" in told[1]
+    words = plain(make_page().split("Episode by episode")[0])
+    assert all(sentence in words for sentence in told)
+
+
+def test_indicators_that_are_silent_in_every_window_are_named(inputs):
+    assert summary.unseen(inputs).startswith("Of cohesion no window has an observation of: ")
+    rows = inputs.panel.rows
+    window = inputs.panel.window(inputs.spec.episodes["friction"].window)
+    inside = rows.assign(start_month=window.start, end_month=window.start)
+    seen = replace(inputs, panel=replace(inputs.panel, rows=inside))
+    assert summary.unseen(seen) == ""
+
+
 def test_no_result_is_written_in_a_template(inputs, no_figures):
     other = make_inputs(seed=7)
     verdicts = other.verdicts.assign(verdict="inconclusive", reason="another",
