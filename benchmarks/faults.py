@@ -150,8 +150,8 @@ def _planted(fault: Fault) -> Iterator[Callable[..., Fit]]:
         clear_compiled()
 
 
-def replication(name: str, number: int, simulations: int) -> pd.DataFrame:
-    """Return the ranks of one run of simulations with a fault planted.
+def replication(name: str, number: int, simulations: int) -> tuple[pd.DataFrame, int]:
+    """Return the ranks of one run of simulations with a fault planted, and how many fits failed.
 
     Parameters
     ----------
@@ -165,19 +165,22 @@ def replication(name: str, number: int, simulations: int) -> pd.DataFrame:
     spec, panel = small_model()
     seed = 1000 * (1 + list(FAULTS).index(name)) + number
     with _planted(FAULTS[name]) as fitted:
-        return pd.concat([
-            pd.DataFrame(run_simulation(spec, panel, Simulation("", "prior", k, seed, **SETTINGS),
-                                        fitted)["quantities"])
-            for k in range(simulations)], ignore_index=True)
+        done = [run_simulation(spec, panel, Simulation("", "prior", k, seed, **SETTINGS), fitted)
+                for k in range(simulations)]
+    return (pd.concat([pd.DataFrame(one["quantities"]) for one in done], ignore_index=True),
+            sum(not one["fit"]["passed"] for one in done))
 
 
 def run_replication(key: str, item: tuple[str, int, int]) -> dict[str, Any]:
     """Return whether the ranks of a replication are uneven, and where most; a task of ``many``."""
     name, number, simulations = item
-    table = replication(name, number, simulations)
+    table, failed_gate = replication(name, number, simulations)
     found = calibration(table).table.sort_values("p_value")
+    # Too few draws could make ranks uneven without a fault of the model.
+    sound = found[found["failed"] == 0]
     return {"fault": name, "replication": number, "simulations": simulations,
             "quantities": len(found), "uneven": bool((~found["uniform"]).any()),
+            "uneven_sound": bool((~sound["uniform"]).any()), "failed_gate": failed_gate,
             "uneven_quantities": int((~found["uniform"]).sum()),
             "smallest_p_value": float(found["p_value"].iloc[0]),
             "quantity": str(found["quantity"].iloc[0]),

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pandas as pd
 
 from bayes_alliance.report.machine import write_text
+from benchmarks.dynamics import OPTIONS
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
 from benchmarks.throughput import CODE as THROUGHPUT
 
@@ -73,8 +74,9 @@ def _ratio(peer: str) -> Callable[[Any], float]:
 
 
 def _share_of_options(found: pd.DataFrame) -> float:
-    """Return the share of options of which every seed passed, in percent."""
-    return float(100.0 * found.groupby("option")["passed"].all().mean())
+    """Return the share of options of which every seed passed, in percent; one not run did not."""
+    passed = found.groupby("option")["passed"].all()
+    return float(100.0 * passed.sum() / len({*OPTIONS, *passed.index}))
 
 
 GOALS: Final = (
@@ -153,7 +155,11 @@ def table_of(folder: Path) -> pd.DataFrame:
         if found is None:
             rows.append((goal.what, bound, "", "not measured", goal.file))
             continue
-        value = goal.read(found)
+        try:
+            value = goal.read(found)
+        except (KeyError, TypeError):  # a peer that was skipped or failed
+            rows.append((goal.what, bound, "", "not measured", goal.file))
+            continue
         rows.append((goal.what, bound, f"{value:.{goal.digits}f}{goal.unit}", goal.judge(value),
                      goal.file))
     return pd.DataFrame(rows, columns=["what", "goal", "measured", "verdict", "file"])
@@ -163,8 +169,7 @@ def stale(folder: Path) -> list[str]:
     """Return the results of other code than the present."""
     made_by = dict.fromkeys((goal.file for goal in GOALS), SAMPLED)
     made_by["throughput.json"] = THROUGHPUT
-    # A report is made by all of the package.
-    del made_by["report_time.json"]
+    made_by["report_time.json"] = ("**/*.py",)
     found = {name: contents(folder / name) for name in made_by}
     return [name for name, content in found.items()
             if content is not None and code_of(content) != {code_hash(*made_by[name])}]

@@ -4,9 +4,9 @@
 
 Each replication is a calibration of its own, of a small panel whose fit has the fault
 (:mod:`benchmarks.faults`), judged as that of the flagship is. Without a fault, none should be
-called uneven. ``planted_faults.json`` has the counts and the hashes of what they were made from.
-A replication is a file in the folder ``planted_faults``, which is committed with the summary; an
-interrupted run goes on with the missing ones.
+called uneven; of ten one is in less than one run in ten. ``planted_faults.json`` has the counts,
+also of quantities with draws enough alone, and the hashes of what they were made from. A finished
+replication is kept in ``build/planted_faults``; an interrupted run goes on with the missing ones.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bayes_alliance.inference.many import Tally, many
 from bayes_alliance.report.machine import write_text
 from benchmarks.calibration import CODE
 from benchmarks.faults import FAULTS, SETTINGS, run_replication, small_model
 from benchmarks.provenance import ROOT, code_hash
+from benchmarks.runs import finished
 
 
 def stamp_of() -> dict[str, str]:
@@ -31,6 +31,8 @@ def stamp_of() -> dict[str, str]:
     # Variants are no part of the model that is fitted.
     made = hashlib.sha256(spec.model_dump_json(exclude={"variants"}).encode())
     made.update(panel.rows.to_csv(index=False).encode())
+    # Drivers, rivals and governments come from the dataset.
+    made.update(panel.data_hash.encode())
     made.update(json.dumps(SETTINGS, sort_keys=True).encode())
     return {"code_hash": code_hash(*CODE),
             "faults_hash": code_hash("faults.py", package=ROOT / "benchmarks"),
@@ -47,6 +49,9 @@ def summary(results: list[dict[str, Any]], stamp: dict[str, str]) -> dict[str, A
                 "fault": fault.what, "replications": len(mine),
                 "simulations": mine[0]["simulations"], "quantities": mine[0]["quantities"],
                 "uneven": sum(one["uneven"] for one in mine),
+                "uneven_where_draws_suffice": sum(one["uneven_sound"] for one in mine),
+                "fits_that_failed_the_gate": sum(one["failed_gate"] for one in mine),
+                "quantities_with_too_few_draws": sum(one["failed"] for one in mine),
                 "least_uneven_p_value": max(one["smallest_p_value"] for one in mine),
                 "seen_in": sorted({one["quantity"] for one in mine if one["uneven"]})}
     return {"settings": SETTINGS, **stamp, "faults": faults}
@@ -63,18 +68,16 @@ def main() -> None:
     stamp = stamp_of()
     items = {f"{name}-{number}": (name, number, options.simulations)
              for name in FAULTS for number in range(options.replications)}
-
-    def tell(tally: Tally) -> None:
-        print(f"{tally.finished} of {tally.total}, {tally.failed} failed", flush=True)
-
-    results = many(run_replication, items, folder=options.out / "planted_faults",
-                   workers=options.workers, report=tell,
-                   stamp={**stamp, "simulations": options.simulations})
-    found = summary([dict(one) for one in results.values()], stamp)
+    results, failed = finished(run_replication, items, runs=ROOT / "build" / "planted_faults",
+                               workers=options.workers, what="replications",
+                               stamp={**stamp, "simulations": options.simulations})
+    found = summary(list(results.values()), stamp) | {"failed": failed}
     options.out.mkdir(parents=True, exist_ok=True)
     write_text(options.out / "planted_faults.json", json.dumps(found, indent=1) + "\n")
     for name, one in found["faults"].items():
         print(f"{name}: {one['uneven']} of {one['replications']} uneven", flush=True)
+    if failed:
+        sys.exit(f"{len(failed)} replications failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

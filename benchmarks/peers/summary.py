@@ -54,11 +54,11 @@ def effective_draws(posterior: xr.Dataset) -> tuple[dict[str, float], dict[str, 
 
 
 def moments(posterior: xr.Dataset) -> Moments:
-    """Return mean, sd and Monte Carlo error of every variable, each array of shape (3, ...)."""
-    error = az.mcse(posterior, method="mean")
+    """Return mean, sd and the Monte Carlo errors of both of every variable, arrays (4, ...)."""
+    error, error_of_sd = (az.mcse(posterior, method=method) for method in ("mean", "sd"))
     return {str(name): np.stack([array.mean(("chain", "draw")).to_numpy(),
                                  array.std(("chain", "draw"), ddof=1).to_numpy(),
-                                 error[name].to_numpy()])
+                                 error[name].to_numpy(), error_of_sd[name].to_numpy()])
             for name, array in posterior.data_vars.items()}
 
 
@@ -103,38 +103,43 @@ def ratio(rows: Sequence[Row], peer: str) -> dict[str, Any] | None:
 
 
 def same_posterior(ours: Sequence[Moments], theirs: Sequence[Moments]) -> dict[str, Any]:
-    """Hold the posterior means of two peers against their Monte Carlo errors.
+    """Hold the posterior means and sds of two peers against their Monte Carlo errors.
 
     Parameters
     ----------
-    ours, theirs : sequence of dict of str to numpy.ndarray, shape (3, ...)
+    ours, theirs : sequence of dict of str to numpy.ndarray, shape (4, ...)
         From :func:`moments`, one of a run; runs are independent and of one length.
 
     Returns
     -------
     dict
-        ``max_z`` of all quantities against ``limit``, the Bonferroni bound at which equal
-        posteriors are called different with probability 0.01 at most (as far as the Monte Carlo
-        errors, which are estimates, are right), and the range of the ratios of sds, theirs over
-        ours.
+        ``max_z`` of all means and ``max_z_sd`` of the logarithms of all sds against ``limit``,
+        the Bonferroni bound at which equal posteriors are called different with probability 0.01
+        at most (as far as the Monte Carlo errors, which are estimates, are right), and the range
+        of the ratios of sds, theirs over ours.
     """
     names = sorted(set.intersection(*(set(one) for one in [*ours, *theirs])))
-    mean, sd, error = _pooled(ours, names)
-    other_mean, other_sd, other_error = _pooled(theirs, names)
+    mean, sd, error, error_of_sd = _pooled(ours, names)
+    other_mean, other_sd, other_error, other_error_of_sd = _pooled(theirs, names)
     labels = [f"{name}[{','.join(map(str, index))}]" if index else name
               for name in names for index in np.ndindex(ours[0][name].shape[1:])]
     moves = (sd > 0) | (other_sd > 0)
     if not moves.any():
         raise ValueError("no quantity that both peers report varies")
-    z = np.zeros_like(mean)
-    z[moves] = np.abs(mean - other_mean)[moves] / np.hypot(error, other_error)[moves]
-    # A quantity without a Monte Carlo error cannot be said to agree.
-    z[~np.isfinite(z)] = np.inf
-    limit = float(stats.norm.isf(FALSE_ALARM / (2 * moves.sum())))
-    with np.errstate(divide="ignore"):
+    z, z_sd = np.zeros_like(mean), np.zeros_like(mean)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z[moves] = np.abs(mean - other_mean)[moves] / np.hypot(error, other_error)[moves]
+        z_sd[moves] = (np.abs(np.log(other_sd / sd)) / np.hypot(
+            error_of_sd / sd, other_error_of_sd / other_sd))[moves]
         sds = (other_sd / sd)[moves]
+    # A quantity without a Monte Carlo error cannot be said to agree.
+    z[~np.isfinite(z)], z_sd[~np.isfinite(z_sd)] = np.inf, np.inf
+    # Two comparisons a quantity, two sides each.
+    limit = float(stats.norm.isf(FALSE_ALARM / (4 * moves.sum())))
     return {"quantities": int(moves.sum()), "variables": names, "max_z": float(z.max()),
-            "worst": labels[int(z.argmax())], "limit": limit, "same": bool(z.max() <= limit),
+            "worst": labels[int(z.argmax())], "max_z_sd": float(z_sd.max()),
+            "worst_sd": labels[int(z_sd.argmax())], "limit": limit,
+            "same": bool(max(z.max(), z_sd.max()) <= limit),
             "family_wise_false_alarm": FALSE_ALARM,
             "sd_ratio": {"low": float(sds.min()), "median": float(np.median(sds)),
                          "high": float(sds.max())}}
@@ -208,12 +213,12 @@ def _divided(above: float, below: float) -> float:
 
 
 def _pooled(runs: Sequence[Moments], names: Sequence[str]) -> tuple[np.ndarray, ...]:
-    """Return mean, sd and Monte Carlo error of the draws of all runs put together."""
-    flat = np.stack([np.concatenate([run[name].reshape(3, -1) for name in names], axis=1)
+    """Return mean, sd and their Monte Carlo errors of the draws of all runs put together."""
+    flat = np.stack([np.concatenate([run[name].reshape(4, -1) for name in names], axis=1)
                      for run in runs])
-    mean, sd, error = flat[:, 0], flat[:, 1], flat[:, 2]
-    return (mean.mean(axis=0), np.sqrt(np.mean(sd**2, axis=0) + mean.var(axis=0)),
-            np.sqrt(np.sum(error**2, axis=0)) / len(runs))
+    mean, sd = flat[:, 0], flat[:, 1]
+    errors = np.sqrt(np.sum(flat[:, 2:]**2, axis=0)) / len(runs)
+    return (mean.mean(axis=0), np.sqrt(np.mean(sd**2, axis=0) + mean.var(axis=0)), *errors)
 
 
 def markdown(summary: dict[str, Any]) -> str:
@@ -237,14 +242,16 @@ def markdown(summary: dict[str, Any]) -> str:
                 f"{_number(one['build_seconds'])} | {_plain(one.get('cold_build_seconds'))} | "
                 f"{_number(one.get('ess_per_second_with_cold_build'))} | "
                 f"{_number(one['peak_memory_mb'], 4)} |")
-    lines += ["", "Same posterior as ours: the largest |z| of a posterior mean, its bound at 1%",
-              "family-wise false alarm, and the range of the ratios of sds.", "",
-              "| peer | quantities | max z | bound | same | sd ratio |",
-              "| --- | --: | --: | --: | --- | --- |"]
+    lines += ["", "Same posterior as ours: the largest |z| of a posterior mean and of the logarithm",
+              "of an sd, their bound at 1% family-wise false alarm, and the range of the ratios of",
+              "sds. Monte Carlo errors of runs that did not converge (R-hat above) are too small.",
+              "", "| peer | quantities | z, means | z, sds | bound | same | sd ratio |",
+              "| --- | --: | --: | --: | --: | --- | --- |"]
     for name, one in summary["same_posterior"].items():
         sds = one["sd_ratio"]
         lines.append(f"| {name} | {one['quantities']} | {_plain(one['max_z'])} | "
-                     f"{_plain(one['limit'])} | {'yes' if one['same'] else 'NO'} | "
+                     f"{_plain(one['max_z_sd'])} | {_plain(one['limit'])} | "
+                     f"{'yes' if one['same'] else 'NO'} | "
                      f"{_plain(sds['low'])} to {_plain(sds['high'])} |")
     for name, reason in summary.get("skipped", {}).items():
         lines += ["", f"`{name}` was skipped: {reason}"]

@@ -86,33 +86,42 @@ def test_the_table_fits_a_hundred_columns(rows):
     text = summary.markdown(result | {"skipped": {"pymc_idiomatic": "pymc not installed"}})
     assert max(len(line) for line in text.splitlines()) <= 100
     tables = [line.count("|") for line in text.splitlines() if line.startswith("|")]
-    assert set(tables) == {11, 8, 7}
+    assert set(tables) == {11, 8}
     assert "| slow | 3 | 400 | 4 | 10 | 6.67-20 | 100 | 15 | 0.1 | 3/3 |" in text
     assert "`pymc_idiomatic` was skipped: pymc not installed" in text
 
 
 def made_up_moments(shift, scale=1.0):
-    return {"a": np.array([[shift, 1.0], [scale, 2.0 * scale], [0.01, 0.02]]),
-            "fixed": np.array([3.0, 0.0, np.nan])}
+    return {"a": np.array([[shift, 1.0], [scale, 2.0 * scale], [0.01, 0.02], [0.01, 0.02]]),
+            "fixed": np.array([3.0, 0.0, np.nan, np.nan])}
 
 
 def test_a_shifted_mean_is_told_from_the_same_posterior():
     # Two runs: the pooled error is 0.01 / sqrt(2) a side, so the difference's is 0.01.
     ours = [made_up_moments(0.0), made_up_moments(0.0)]
-    near = summary.same_posterior(ours, [made_up_moments(0.028), made_up_moments(0.028)])
-    assert near["max_z"] == pytest.approx(2.8)
+    near = summary.same_posterior(ours, [made_up_moments(0.030), made_up_moments(0.030)])
+    assert near["max_z"] == pytest.approx(3.0)
     assert near["worst"] == "a[0]"
     assert near["quantities"] == 2  # what is fixed on both sides is no evidence
-    # Two quantities at 1% together: 0.25% in either tail.
-    assert near["limit"] == pytest.approx(2.8070, abs=1e-4)
+    # Two means and two sds at 1% together: 0.125% in either tail.
+    assert near["limit"] == pytest.approx(3.0233, abs=1e-4)
     assert near["same"]
-    far = summary.same_posterior(ours, [made_up_moments(0.029, 1.5)] * 2)
+    assert not summary.same_posterior(ours, [made_up_moments(0.031)] * 2)["same"]
+
+
+def test_another_spread_is_told_from_the_same_posterior():
+    """Errors of a hundredth on both sides: sds that differ by 5% do so by more than chance."""
+    ours = [made_up_moments(0.0), made_up_moments(0.0)]
+    far = summary.same_posterior(ours, [made_up_moments(0.0, 1.05)] * 2)
+    assert far["max_z"] == 0.0
+    error = np.hypot(0.01, 0.01 / 1.05) / np.sqrt(2)
+    assert far["max_z_sd"] == pytest.approx(np.log(1.05) / error)
     assert not far["same"]
-    assert far["sd_ratio"] == pytest.approx({"low": 1.5, "median": 1.5, "high": 1.5})
+    assert far["sd_ratio"] == pytest.approx({"low": 1.05, "median": 1.05, "high": 1.05})
 
 
 def test_a_quantity_that_only_one_side_moves_is_another_posterior():
-    stuck = {"a": np.array([[0.0, 1.0], [1.0, 0.0], [0.01, np.nan]])}
+    stuck = {"a": np.array([[0.0, 1.0], [1.0, 0.0], [0.01, np.nan], [0.01, np.nan]])}
     assert summary.same_posterior([made_up_moments(0.0)], [stuck])["max_z"] == float("inf")
 
 
