@@ -1,8 +1,8 @@
 """What any sampler of this kind could reach: independent standard normals at our gradient's cost.
 
 Invariant: dimension, cost of a gradient, cost of a draw's report, sampler and settings are those
-of ``ours``, but for the integrator; only the posterior is as easy as one can be. The package's density is computed at
-every step, and its report at every draw, and both are thrown away.
+of ``ours``, but for the integrator; only the posterior is as easy as one can be. The package's
+density is computed at every step, and its report at every draw, and both are thrown away.
 """
 
 from dataclasses import replace
