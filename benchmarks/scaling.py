@@ -32,6 +32,7 @@ from bayes_alliance.tables import build_panel, read_dataset
 from benchmarks.peers.ours import Ours
 from benchmarks.peers.process import machine, start
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.runs import digest_of
 
 MONTHS: Final = (60, 125, 250, 500, 1000)
 COPIES: Final = (1, 2, 4, 9, 18)
@@ -205,8 +206,12 @@ def main() -> None:
         write_text(options.out, json.dumps(measure(months, copies, options.seeds)))
         return
     code = code_hash(*SAMPLED)
+    # What a size is made from beside: the starter's tables and model, the sampler, this script.
+    stamp = {"code_hash": code, "starter": code_hash("starter/*.py"),
+             "script": code_hash("scaling.py", package=ROOT / "benchmarks"),
+             "sampler": read_model("rok_japan").sampler.model_dump(mode="json")}
     wanted = {f"{months},{copies}": f"{months}-{copies}" for months, copies in sizes()}
-    found = in_processes(SELF, wanted, options.runs, options.seeds, code)
+    found = in_processes(SELF, wanted, options.runs, options.seeds, digest_of(stamp))
     by_months = [one for one in found if one["months"] in MONTHS and one["indicators"] == min(
         other["indicators"] for other in found)]
     by_indicators = [one for one in found if one["months"] == USUAL_MONTHS]

@@ -242,8 +242,8 @@ def markdown(summary: dict[str, Any]) -> str:
                 f"{_number(one['build_seconds'])} | {_plain(one.get('cold_build_seconds'))} | "
                 f"{_number(one.get('ess_per_second_with_cold_build'))} | "
                 f"{_number(one['peak_memory_mb'], 4)} |")
-    lines += ["", "Same posterior as ours: the largest |z| of a posterior mean and of the log of an",
-              "sd, their bound at 1% family-wise false alarm, and the range of the ratios of the",
+    lines += ["", "Same posterior as ours: the largest |z| of a posterior mean and of the log of",
+              "an sd, their bound at 1% family-wise false alarm, and the range of the ratios of",
               "sds. Monte Carlo errors of runs that did not converge (R-hat above) are too small.",
               "", "| peer | quantities | z, means | z, sds | bound | same | sd ratio |",
               "| --- | --: | --: | --: | --: | --- | --- |"]
