@@ -165,7 +165,10 @@ def test_no_result_is_written_in_a_template(inputs, no_figures):
 
 
 def test_sentences_name_the_least_favourable_baseline(inputs):
-    found = summary.sentences(inputs)
+    episodes = inputs.episodes.copy()
+    moved = (episodes["episode"] == "friction") & (episodes["quantity"] == "direction_threat")
+    episodes.loc[moved, "probability"] = [0.56, 0.44, 0.42]
+    found = summary.sentences(replace(inputs, episodes=episodes))
     assert len(found) == 4
     assert found[0] == {
         "subject": "Friction, common threat (H1)", "verdict": "inconclusive",
