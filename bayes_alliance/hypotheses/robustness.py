@@ -6,7 +6,7 @@ share rests on it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -173,7 +173,8 @@ def _variants(model: str | Path, grid: Sequence[Specification], panel: Panel) ->
         try:
             found[one.name] = _panel_of(model, one, panel).data_hash
         except DataError as error:
-            faults += error.faults
+            faults += [replace(fault, problem=f"variant {one.name!r}: {fault.problem}")
+                       for fault in error.faults]
     if faults:
         raise DataError(faults)
     return found
