@@ -1,4 +1,4 @@
-"""``model show``: all that a model file declares."""
+"""``model show`` and ``model power``: what a model file declares, what its design can see."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bayes_alliance.cli.console import echo_wrapped, errors_to_status
+from bayes_alliance.cli.power import power_command
 from bayes_alliance.constants import LATENTS
 from bayes_alliance.spec import (
     ModelSpec,
@@ -23,6 +24,9 @@ from bayes_alliance.spec.schema import DriverSpec, RivalSpec
 __all__ = ["commands"]
 
 commands = typer.Typer(no_args_is_help=True, help="Look at model files.")
+
+
+commands.command("power")(power_command)
 
 
 @commands.callback()

@@ -12,6 +12,7 @@ from bayes_alliance.plotting.coverage import plot_coverage
 from bayes_alliance.plotting.diagnostics import plot_diagnostics, plot_ranks
 from bayes_alliance.plotting.episodes import plot_contributions
 from bayes_alliance.plotting.forecast import plot_differences, plot_fan, plot_fans
+from bayes_alliance.plotting.power import plot_power
 from bayes_alliance.plotting.specifications import plot_specifications
 from bayes_alliance.plotting.states import plot_drivers, plot_states
 from bayes_alliance.plotting.style import NARROW, WIDE
@@ -32,6 +33,7 @@ __all__ = [
     "plot_hindsight",
     "plot_past_coverage",
     "plot_pit",
+    "plot_power",
     "plot_predictive",
     "plot_prior_posterior",
     "plot_ranks",

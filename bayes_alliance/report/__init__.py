@@ -12,19 +12,22 @@ if TYPE_CHECKING:
         read_backtest,
         read_beside,
         read_grid,
+        read_power,
         read_stones,
         write_backtest,
         write_grid,
+        write_power,
         write_stones,
     )
     from bayes_alliance.report.job import FitShelf, make_report, run_main_job
 
 __all__ = ["FILES", "CheckSummary", "FitShelf", "FitSummary", "ReportInputs", "make_report",
-           "read_backtest", "read_beside", "read_grid", "read_stones", "run_main_job",
-           "write_backtest", "write_grid", "write_machine_files", "write_report", "write_stones"]
+           "read_backtest", "read_beside", "read_grid", "read_power", "read_stones", "run_main_job",
+           "write_backtest", "write_grid", "write_machine_files", "write_power", "write_report",
+           "write_stones"]
 _LATER = {"FitShelf": "job", "make_report": "job", "run_main_job": "job",
           "read_backtest": "beside", "read_grid": "beside", "read_stones": "beside",
-          "read_beside": "beside",
+          "read_beside": "beside", "read_power": "beside", "write_power": "beside",
           "write_backtest": "beside", "write_grid": "beside", "write_stones": "beside"}
 
 

@@ -17,17 +17,19 @@ from bayes_alliance.forecast.summary import Backtest
 from bayes_alliance.hypotheses import Robustness, Stones
 from bayes_alliance.hypotheses.specifications import specifications
 from bayes_alliance.hypotheses.stepping import stones
+from bayes_alliance.power import COLUMNS, Power
 from bayes_alliance.report.inputs import BacktestTables
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import ModelSpec, posterior_hash, spec_hash
 from bayes_alliance.tables import Panel
 
-__all__ = ["BACKTEST_FILES", "GRID_FILE", "STONES_FILE", "Beside", "read_backtest",
-           "read_beside", "read_grid", "read_stones", "write_backtest", "write_grid",
-           "write_stones"]
+__all__ = ["BACKTEST_FILES", "GRID_FILE", "POWER_FILE", "STONES_FILE", "Beside",
+           "read_backtest", "read_beside", "read_grid", "read_power", "read_stones",
+           "write_backtest", "write_grid", "write_power", "write_stones"]
 
 GRID_FILE: Final = "robustness.csv"
 STONES_FILE: Final = "absolute.csv"
+POWER_FILE: Final = "power.csv"
 BACKTEST_FILES: Final = ("backtest.csv", "backtest_indicators.csv", "backtest_pit.csv",
                          "backtest_weights.csv", "backtest_paths.csv")
 _HASHES: Final = ("spec_hash", "data_hash")
@@ -105,6 +107,22 @@ def read_stones(folder: str | Path, spec: ModelSpec,
             for key, part in table.groupby(["hypothesis", "episode"], sort=False)}
 
 
+def write_power(found: Power, spec: ModelSpec, panel: Panel, out: str | Path) -> Path:
+    """Write the verdicts on simulated panels; see :func:`write_grid`."""
+    return _write(found.table, POWER_FILE, posterior_hash(spec), panel, out)
+
+
+def read_power(folder: str | Path, spec: ModelSpec, panel: Panel) -> pd.DataFrame | None:
+    """Return verdicts on panels simulated for this model file and these data, else None.
+
+    Raises
+    ------
+    SchemaError
+        If the file lacks a column.
+    """
+    return _read(Path(folder) / POWER_FILE, COLUMNS, posterior_hash(spec), panel)
+
+
 def write_backtest(found: Backtest, spec: ModelSpec, panel: Panel, out: str | Path) -> Path:
     """Write a backtest's tables, all but the single scores; see :func:`write_grid`.
 
@@ -145,11 +163,14 @@ class Beside:
     backtest : BacktestTables, optional
     absolute : dict of (str, str) to Stones, optional
         Absolute values by hypothesis and episode.
+    power : pandas.DataFrame, optional
+        Verdicts on simulated panels.
     """
 
     grid: pd.DataFrame | None = None
     backtest: BacktestTables | None = None
     absolute: dict[tuple[str, str], Stones] | None = None
+    power: pd.DataFrame | None = None
 
     @property
     def weights(self) -> dict[str, float]:
@@ -170,7 +191,7 @@ def read_beside(folder: str | Path, spec: ModelSpec, panel: Panel) -> Beside:
         If a step of the absolute values is missing.
     """
     return Beside(read_grid(folder, spec, panel), read_backtest(folder, spec, panel),
-                  read_stones(folder, spec, panel))
+                  read_stones(folder, spec, panel), read_power(folder, spec, panel))
 
 
 def _write(table: pd.DataFrame, name: str, mark: str, panel: Panel, out: str | Path) -> Path:

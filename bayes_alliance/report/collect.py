@@ -41,6 +41,7 @@ from bayes_alliance.hypotheses.periods import Periods
 from bayes_alliance.hypotheses.prior_scales import PriorScales
 from bayes_alliance.hypotheses.windows import ENDS
 from bayes_alliance.inference import FULL_GATE, LEAVE_OUT_GATE, Fit, Gate
+from bayes_alliance.power import shares_of
 from bayes_alliance.report.beside import Beside
 from bayes_alliance.report.inputs import CheckSummary, Finding, FitSummary, ReportInputs
 
@@ -116,6 +117,7 @@ def collect(full: Fit, reference: Fit, without: dict[str, Fit],
         sources=sources if sources is not None else pd.DataFrame(),
         grid=beside.grid if beside.grid is not None else pd.DataFrame(),
         backtest=beside.backtest,
+        power=shares_of(beside.power) if beside.power is not None else pd.DataFrame(),
         sizes=effect_sizes(full).table, swings=rank_swings(full).table,
         prior_scales=_finding(over_prior_scales(full, reference)),
         periods=_finding(effects_by_administration(full)),

@@ -90,6 +90,9 @@ def pictures(inputs: ReportInputs) -> dict[str, Picture]:
         drawn["specifications"] = (lambda width: plotting.plot_specifications(
             inputs.grid, spec.verdict.log_bayes_factor, width=width),
             _specifications_alt(inputs))
+    if not inputs.power.empty:
+        drawn["power"] = (lambda width: plotting.plot_power(inputs.power, width=width),
+                          _power_alt(inputs))
     if inputs.differences:
         drawn["differences"] = (lambda width: plotting.plot_differences(
             inputs.differences, width=width), _differences_alt(inputs))
@@ -201,6 +204,15 @@ def _specifications_alt(inputs: ReportInputs) -> str:
         pieces.append(f"{episode}, {hypothesis} {between}")
     return ("Log Bayes factors of every specification in order of size. Smallest and largest: "
             f"{'; '.join(pieces)}.")
+
+
+def _power_alt(inputs: ReportInputs) -> str:
+    acting = inputs.power[inputs.power["acts"].astype(bool)]
+    low, high = (wording.percent(share) for share in (acting["supported"].min(),
+                                                      acting["supported"].max()))
+    return ("Share of simulated panels in which a hypothesis is called supported, by the size of "
+            f"its path’s true coefficients, with exact intervals: {wording.span(low, high)} where "
+            "its path acts.")
 
 
 def _differences_alt(inputs: ReportInputs) -> str:

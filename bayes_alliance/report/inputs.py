@@ -145,6 +145,8 @@ class ReportInputs:
     grid : pandas.DataFrame
         ``specification``, ``group``, ``episode``, ``hypothesis``, ``verdict``, ``converged`` of
         the robustness grid; empty where it has not been run.
+    power : pandas.DataFrame
+        Table of :func:`bayes_alliance.power.shares_of`; empty where no panels were simulated.
     waves, outcomes : pandas.DataFrame
         Poll waves to be expected, and the probabilities of the model file's outcomes under every
         scenario; see :class:`bayes_alliance.forecast.Forecast`.
@@ -182,6 +184,7 @@ class ReportInputs:
     provenance: dict[str, Any]
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     grid: pd.DataFrame = field(default_factory=pd.DataFrame)
+    power: pd.DataFrame = field(default_factory=pd.DataFrame)
     waves: pd.DataFrame = field(default_factory=pd.DataFrame)
     outcomes: pd.DataFrame = field(default_factory=pd.DataFrame)
     scenarios: pd.DataFrame = field(default_factory=pd.DataFrame)

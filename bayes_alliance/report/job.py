@@ -56,9 +56,9 @@ def make_report(model: str | Path, out: str | Path, *, seed: int = 1,
     model : str or pathlib.Path
         Name of a shipped model, or path of a model file.
     out : str or pathlib.Path
-        Folder for ``index.html`` and the machine-readable files. A robustness grid, a
-        backtest and absolute values that lie there already, of this model file and these data,
-        are taken up.
+        Folder for ``index.html`` and the machine-readable files. A robustness grid, a backtest,
+        verdicts on simulated panels and absolute values that lie there already, of this model
+        file and these data, are taken up.
     seed : int
         Seed of every draw.
     announce : callable, optional

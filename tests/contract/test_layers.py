@@ -6,7 +6,7 @@ import bayes_alliance
 
 ORDER = {"constants": 0, "exceptions": 0, "files": 0, "spec": 1, "tables": 2, "starter": 3,
          "model": 3, "inference": 4, "hypotheses": 5, "forecast": 5, "checks": 5, "dyads": 5,
-         "plotting": 6, "report": 7, "api": 8, "cli": 9, "__init__": 9, "__main__": 10}
+         "power": 6, "plotting": 6, "report": 7, "api": 8, "cli": 9, "__init__": 9, "__main__": 10}
 
 
 def imports(path):

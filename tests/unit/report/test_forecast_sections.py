@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 
 import pandas as pd
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.hypotheses.specifications import specifications
 from bayes_alliance.hypotheses.stepping import stones
+from bayes_alliance.power import power_sentence, shares_of
+from bayes_alliance.report import leanings
 from bayes_alliance.report.backtests import _coverage, backtest_section
 from bayes_alliance.report.beside import (
     BACKTEST_FILES,
@@ -24,6 +27,7 @@ from bayes_alliance.report.leanings import farthest
 from bayes_alliance.report.machine import write_machine_files
 from bayes_alliance.report.page import render
 from tests.helpers.backtest_tables import with_backtest, with_grid, with_scenarios
+from tests.helpers.power_tables import made_up
 from tests.helpers.report_inputs import make_inputs
 
 
@@ -103,6 +107,20 @@ def test_the_farthest_specification_is_named(inputs, page):
 def test_the_grid_is_drawn_and_counts_what_did_not_converge(page):
     assert "the committed one is the diamond" in page
     assert "In how many of 30 specifications each verdict comes out; 1 of them" in page
+
+
+def test_what_the_design_can_see_is_told_drawn_and_tabled(inputs, page):
+    assert "What the design can see" not in page
+    shares = shares_of(made_up(5))
+    text = unescape(re.sub(r"<[^>]+>", " ", render(replace(inputs, power=shares))))
+    found = re.sub(r"\s+", " ", text)
+    threshold = inputs.spec.verdict.log_bayes_factor
+    assert power_sentence(shares, threshold) in found
+    row = next(row for row in leanings.power(replace(inputs, power=shares))
+               if (row["path"], row["size"], row["hypothesis"]) == ("threat", "1.5", "H1"))
+    assert row["supported"] == "100% [48, 100]"
+    cells = f"{row['design']} {row['path']}, 1.5 {row['episode']} H1 5 100% [48, 100] 0% [0, 52]"
+    assert cells in found
 
 
 def test_an_outcome_that_nobody_can_tell_is_a_dash(inputs):

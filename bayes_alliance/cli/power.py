@@ -1,0 +1,43 @@
+"""``model power``: how often each verdict comes out on simulated panels of known truth.
+
+Invariant: as in :mod:`bayes_alliance.cli.fits`; panels that the folder has are not run again.
+"""
+
+from typing import Annotated
+
+import typer
+
+from bayes_alliance.cli.console import errors_to_status, print_table, steps
+from bayes_alliance.cli.fits import Cluster, Model, Out, Restart, Seed, Work, Workers
+
+__all__ = ["power_command"]
+
+Panels = Annotated[int, typer.Option(
+    min=1, max=100, help="Panels of each truth; of designs other than the observed one at most "
+                         "20. Four fits each.")]
+
+
+def power_command(model: Model, out: Out, panels: Panels = 100, seed: Seed = 1, work: Work = None,
+                  workers: Workers = None, cluster: Cluster = None, restart: Restart = False,
+                  ) -> None:
+    """Say what the design can see: verdicts on simulated panels; writes power.csv.
+
+    Takes hours; a later run with more panels goes on with those that power.csv has.
+    """
+    with errors_to_status():
+        from bayes_alliance.inference import load_model
+        from bayes_alliance.power import OBSERVED, power
+        from bayes_alliance.report import read_power, write_power
+
+        spec, panel = load_model(model)
+        folder = None if work is None else work / f"{spec.model.name}-power"
+        with steps() as shown:
+            result = power(model, panels=panels, seed=seed, there=read_power(out, spec, panel),
+                           folder=folder, workers=workers, cluster=cluster,
+                           report=shown.tally("panels"), restart=restart)
+        write_power(result, spec, panel, out)
+        shares = result.shares
+        print_table(shares.loc[shares["design"] == OBSERVED, [
+            "path", "size", "episode", "hypothesis", "supported", "contradicted", "withheld"]],
+            "share of panels called so, by the path that acts and its true coefficients")
+        typer.echo(result.sentence)
