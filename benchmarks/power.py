@@ -30,7 +30,8 @@ MODEL: Final = "rok_japan"
 SEED: Final = 1
 CODE: Final = (*SAMPLED, "checks/observe.py", "checks/truths.py", "hypotheses/episodes.py",
                "hypotheses/evidence.py", "hypotheses/paths.py", "hypotheses/robustness.py",
-               "hypotheses/regression.py", "hypotheses/savage_dickey.py", "hypotheses/verdicts.py",
+               "hypotheses/regression.py", "hypotheses/savage_dickey.py",
+               "hypotheses/specifications.py", "hypotheses/verdicts.py",
                "power/designs.py", "power/simulate.py", "power/study.py")
 
 

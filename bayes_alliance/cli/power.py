@@ -14,7 +14,7 @@ __all__ = ["power_command"]
 
 Panels = Annotated[int, typer.Option(
     min=1, max=100, help="Panels of each truth; of designs other than the observed one at most "
-                         "20. Four fits each.")]
+                         "20. Each is fitted twice, and once without each episode.")]
 
 
 def power_command(model: Model, out: Out, panels: Panels = 100, seed: Seed = 1, work: Work = None,
@@ -38,6 +38,6 @@ def power_command(model: Model, out: Out, panels: Panels = 100, seed: Seed = 1, 
         write_power(result, spec, panel, out)
         shares = result.shares
         print_table(shares.loc[shares["design"] == OBSERVED, [
-            "path", "size", "episode", "hypothesis", "supported", "contradicted", "withheld"]],
-            "share of panels called so, by the path that acts and its true coefficients")
+            "path", "size", "episode", "hypothesis", "holds", "found", "false", "withheld"]],
+            "panels where a hypothesis holds, and shares called supported where it does and not")
         typer.echo(result.sentence)

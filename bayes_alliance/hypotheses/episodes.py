@@ -24,12 +24,12 @@ from bayes_alliance.hypotheses.paths import (
 from bayes_alliance.inference import Fit
 from bayes_alliance.spec import EpisodeSpec, ModelSpec
 
-__all__ = ["Episodes", "compare_episodes", "contributions", "directions", "require_episodes",
-           "window_change"]
+__all__ = ["SIGN", "Episodes", "compare_episodes", "contributions", "directions",
+           "require_episodes", "window_change"]
 
 COLUMNS = ("episode", "baseline", "hypothesis", "quantity", "mean", "sd", "q05", "q50", "q95",
            "probability")
-_SIGN = {"up": 1.0, "down": -1.0}
+SIGN = {"up": 1.0, "down": -1.0}
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def directions(fit: Fit) -> list[tuple[Any, ...]]:
             found = series[construct]
             moved = {"mean": window_change(found.mean, window, baseline),
                      "gap": window_change(found.gap, window, baseline)}
-            wanted = {"mean": _SIGN[rule.mean], "gap": _SIGN[rule.gap]}
+            wanted = {"mean": SIGN[rule.mean], "gap": SIGN[rule.gap]}
             for quantity, draws in moved.items():
                 rows.append(_row(name, label, fit.hypothesis,
                                  f"direction_{construct}_{quantity}", draws,
@@ -159,7 +159,7 @@ def contributions(fit: Fit) -> tuple[list[tuple[Any, ...]], xr.Dataset]:
     rows: list[tuple[Any, ...]] = []
     cases, changes, parts = [], [], []
     for name, episode, label, window, baseline in _cases(fit):
-        sign = _SIGN[episode.change]
+        sign = SIGN[episode.change]
         part = window_change(values, window, baseline)
         change = part.sum(axis=0)
         named = dict(zip(c.COMPONENTS, part, strict=True))

@@ -25,7 +25,7 @@ _SIDE: Final = 0.03
 
 
 def plot_power(shares: pd.DataFrame, *, width: float = WIDE) -> Figure:
-    """Draw how often each hypothesis is called supported, by size and path of the true effect.
+    """Draw how often each hypothesis is called supported, by whether it holds in the truth.
 
     Parameters
     ----------
@@ -37,8 +37,9 @@ def plot_power(shares: pd.DataFrame, *, width: float = WIDE) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A panel for each episode and hypothesis; filled where the hypothesis' own path acts, open
-        where the other does, with exact 95% intervals.
+        A panel for each episode and hypothesis, by the size of the true coefficients; filled of
+        panels in which the hypothesis holds of the episode, open of the others, of which at each
+        size the one with the most is drawn, with exact 95% intervals.
     """
     own = shares[shares["design"] == shares["design"].iloc[0]]
     parts = list(own.groupby(["episode", "hypothesis"], sort=False))
@@ -46,10 +47,11 @@ def plot_power(shares: pd.DataFrame, *, width: float = WIDE) -> Figure:
                                 width=width)
     size = 9.0
     for axes, ((episode, hypothesis), part) in zip(panels, parts, strict=True):
-        none = part["size"] == 0.0
-        acts = part["acts"].astype(bool)
-        _points(axes, part[none | ~acts], _SIDE, GREY, "white", "the other path acts, or none")
-        _points(axes, part[~none & acts], -_SIDE, BLUE, BLUE, "its own path acts")
+        worst = part.dropna(subset="false").sort_values("false").groupby("size").tail(1)
+        _points(axes, worst, "false", _SIDE, GREY, "white",
+                "it does not hold (the path for which this is most often)")
+        _points(axes, part.dropna(subset="found"), "found", -_SIDE, BLUE, BLUE,
+                "it holds of the episode")
         axes.set_ylim(-0.03, 1.03)
         axes.set_xticks(sorted(part["size"].unique()))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -62,9 +64,9 @@ def plot_power(shares: pd.DataFrame, *, width: float = WIDE) -> Figure:
     return figure
 
 
-def _points(axes: Any, part: pd.DataFrame, side: float, colour: str, face: str,
+def _points(axes: Any, part: pd.DataFrame, share: str, side: float, colour: str, face: str,
             label: str) -> None:
-    value = part["supported"].to_numpy()
-    ends = [value - part["supported_low"].to_numpy(), part["supported_high"].to_numpy() - value]
+    value = part[share].to_numpy()
+    ends = [value - part[f"{share}_low"].to_numpy(), part[f"{share}_high"].to_numpy() - value]
     axes.errorbar(part["size"].to_numpy() + side, value, yerr=ends, fmt="o", color=colour,
                   markerfacecolor=face, markersize=5, linewidth=1.0, label=label)

@@ -1,7 +1,7 @@
-"""Other designs than the observed one: more years, or a poll every quarter.
+"""Other designs than the observed one: the years once more, or polls every quarter.
 
 Invariant: a design changes when and how often things are observed, never what they measure: every
-added row is like an observed one of its indicator.
+added row is like an observed one of its indicator, and shares a wave's error with another.
 """
 
 from collections.abc import Sequence
@@ -15,20 +15,44 @@ from bayes_alliance import constants as c
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["DESIGNS", "OBSERVED", "redesign"]
+__all__ = ["DESIGNS", "OBSERVED", "WORDS", "designs_of", "redesign"]
 
 OBSERVED: Final = "as observed"
-_LONGER: Final = "twice as many years"
+_LONGER: Final = "the years once more"
 # States that are polled every quarter, beside what is observed.
 _POLLED: Final[dict[str, tuple[str, ...]]] = {
     "cohesion polled every quarter": (c.COHESION,),
     "threat and credibility polled every quarter": (c.THREAT, c.CREDIBILITY)}
 DESIGNS: Final = (OBSERVED, _LONGER, *_POLLED)
+# What each of the others is, for a reader.
+WORDS: Final = {
+    _LONGER: "all months come once more after the last, with their drivers, states and gaps, but "
+             "under other governments (the states jump where the first month follows the last)",
+    **dict.fromkeys(_POLLED, "the most frequent polls of these states also in the middle month "
+                             "of every quarter, two questions a wave where there are two")}
 # States of a truth that run over months.
 _MONTHLY: Final = (c.THREAT, c.CREDIBILITY, c.COHESION)
-_SERIES: Final = ("covariates", "drivers", "rivals", "raw_stocks", "event_counts", "governments")
-_YEAR, _QUARTER = 12, 3
+_SERIES: Final = ("covariates", "drivers", "rivals", "raw_stocks", "event_counts")
+_QUARTER: Final = 3
 _POLLS: Final = "opinion"
+_AGAIN: Final = " again"
+
+
+def designs_of(panel: Panel) -> tuple[str, ...]:
+    """Return the designs that are another one for a panel: those whose polls it has.
+
+    Parameters
+    ----------
+    panel : Panel
+        As observed.
+
+    Returns
+    -------
+    tuple of str
+        Of :data:`DESIGNS`, in their order.
+    """
+    return tuple(name for name in DESIGNS
+                 if name not in _POLLED or all(_items(panel, _POLLED[name]).values()))
 
 
 def redesign(name: str, spec: ModelSpec, panel: Panel,
@@ -42,7 +66,13 @@ def redesign(name: str, spec: ModelSpec, panel: Panel,
     spec, panel : ModelSpec, Panel
         As observed.
     truth : dict of str to array or dict
-        As in :class:`bayes_alliance.checks.Simulated`; its monthly states go on as they were.
+        As in :class:`bayes_alliance.checks.Simulated`.
+
+    Returns
+    -------
+    spec : ModelSpec
+    panel : Panel
+    truth : dict of str to array or dict
 
     Raises
     ------
@@ -60,42 +90,55 @@ def redesign(name: str, spec: ModelSpec, panel: Panel,
 
 def _longer(spec: ModelSpec, panel: Panel,
             truth: dict[str, Any]) -> tuple[ModelSpec, Panel, dict[str, Any]]:
-    """Let all years come once more after the last: drivers, governments, gaps and all."""
+    """Let all months come once more after the last, under other governments."""
     months = len(panel.time)
     time = pd.period_range(panel.time[0], periods=2 * months, freq="M")
+    first, last = (panel.rows[key] + months for key in ("start_month", "end_month"))
     later = panel.rows.assign(
         start=[_moved(day, months) for day in panel.rows["start"]],
-        end=[_moved(day, months) for day in panel.rows["end"]],
-        start_month=panel.rows["start_month"] + months,
-        end_month=panel.rows["end_month"] + months,
-        wave=[f"{wave} again" if wave else "" for wave in panel.rows["wave"]],
-        calendar_month=(panel.rows["calendar_month"] - 1 + months) % _YEAR + 1)
-    # A survey that changed its mode stays changed.
-    last = panel.rows.groupby("indicator")["mode"].transform("max")
-    twice = {name: _twice(getattr(panel, name), time) for name in _SERIES}
+        end=[_moved(day, months) for day in panel.rows["end"]], start_month=first, end_month=last,
+        wave=[wave + _AGAIN if wave else "" for wave in panel.rows["wave"]],
+        calendar_month=[int(time[at].month) for at in (first + last) // 2],
+        # A survey that changed its mode stays changed.
+        mode=panel.rows.groupby("indicator")["mode"].transform("max"))
+    twice = {name: pd.concat([getattr(panel, name)] * 2).set_axis(time) for name in _SERIES}
+    governments = pd.concat([panel.governments, panel.governments + _AGAIN]).set_axis(time)
     states = {name: np.concatenate([truth[name], truth[name]], axis=-1)
               for name in _MONTHLY if name in truth}
     head = spec.model.model_copy(update={"end": str(time[-1])})
     return (spec.model_copy(update={"model": head}),
-            replace(panel, time=time, rows=_in_order(panel, [panel.rows, later.assign(mode=last)]),
-                    **twice), truth | states)
+            replace(panel, time=time, rows=_in_order(panel, [panel.rows, later]),
+                    governments=governments, **twice), truth | states)
+
+
+def _items(panel: Panel, latents: Sequence[str]) -> dict[str, list[str]]:
+    """Return which questions a quarter's wave asks, by who is asked; empty if one is lacking.
+
+    Of each state its most frequent poll; where there is one state, its two most frequent.
+    """
+    counts = panel.rows["indicator"].value_counts()
+    table = panel.indicators[panel.indicators["kind"] == _POLLS]
+    asked = (panel.dyad,) if tuple(latents) == (c.COHESION,) else panel.members
+    found: dict[str, list[str]] = {}
+    for who in asked:
+        mine = table[table["member"] == who]
+        ranked = [sorted(mine.index[mine["latent"] == latent], key=lambda name: -counts[name])
+                  for latent in latents]
+        each = 2 if len(latents) == 1 else 1
+        found[who] = ([name for names in ranked for name in names[:each]] if all(ranked) else [])
+    return found
 
 
 def _polled(panel: Panel, latents: Sequence[str]) -> Panel:
-    """Ask the commonest poll of each state and member in the middle of every quarter."""
-    parts = [panel.rows]
-    table = panel.indicators[(panel.indicators["kind"] == _POLLS)
-                             & panel.indicators["latent"].isin(latents)]
-    counts = panel.rows["indicator"].value_counts()
-    for _, group in table.groupby(["latent", "member"], sort=False):
-        parts.append(_quarterly(panel, max(group.index, key=lambda name: counts[name])))
-    return replace(panel, rows=_in_order(panel, parts))
+    parts = [_quarterly(panel, name, who) for who, names in _items(panel, latents).items()
+             for name in names]
+    return replace(panel, rows=_in_order(panel, [panel.rows, *parts]))
 
 
-def _quarterly(panel: Panel, name: str) -> pd.DataFrame:
+def _quarterly(panel: Panel, name: str, who: str) -> pd.DataFrame:
     """Return a row in each quarter whose middle no row of an indicator touches, like its nearest.
 
-    Such a poll is of that month alone.
+    It is of that month alone, in the mode of that time as far as the indicator has been seen in it.
     """
     own = panel.rows[panel.rows["indicator"] == name]
     seen = {month for row in own.itertuples()
@@ -105,10 +148,13 @@ def _quarterly(panel: Panel, name: str) -> pd.DataFrame:
     middle = (own["start_month"] + own["end_month"]).to_numpy() / 2
     nearest = [int(np.abs(middle - month).argmin()) for month in months]
     periods = panel.time[months]
+    start = [one.start_time.date() for one in periods]
+    changes = [date for date, _ in panel.indicators.at[name, "mode_changes"]]
     return own.iloc[nearest].assign(
-        start=[one.start_time.date() for one in periods],
-        end=[one.end_time.date() for one in periods], start_month=months, end_month=months,
-        wave="", calendar_month=[one.month for one in periods])
+        start=start, end=[one.end_time.date() for one in periods], start_month=months,
+        end_month=months, wave=[f"quarterly {who} {one}" for one in periods],
+        mode=[min(sum(date <= day for date in changes), int(own["mode"].max())) for day in start],
+        calendar_month=[int(one.month) for one in periods])
 
 
 def _in_order(panel: Panel, parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -117,10 +163,6 @@ def _in_order(panel: Panel, parts: list[pd.DataFrame]) -> pd.DataFrame:
     place = rows["indicator"].map({name: at for at, name in enumerate(panel.indicators.index)})
     order = np.lexsort((rows["end_month"], rows["start_month"], place))
     return rows.iloc[order].reset_index(drop=True)
-
-
-def _twice(table: pd.DataFrame, time: pd.PeriodIndex) -> pd.DataFrame:
-    return pd.concat([table, table]).set_axis(time)
 
 
 def _moved(day: Any, months: int) -> Any:

@@ -207,12 +207,12 @@ def _specifications_alt(inputs: ReportInputs) -> str:
 
 
 def _power_alt(inputs: ReportInputs) -> str:
-    acting = inputs.power[inputs.power["acts"].astype(bool)]
-    low, high = (wording.percent(share) for share in (acting["supported"].min(),
-                                                      acting["supported"].max()))
+    own = inputs.power[inputs.power["design"] == inputs.power["design"].iloc[0]]
+    pieces = [f"{name} {wording.percent(own[key].min())} to {wording.percent(own[key].max())}"
+              for name, key in (("where it holds", "found"), ("where it does not", "false"))
+              if own[key].notna().any()]
     return ("Share of simulated panels in which a hypothesis is called supported, by the size of "
-            f"its path’s true coefficients, with exact intervals: {wording.span(low, high)} where "
-            "its path acts.")
+            f"the true coefficients, with exact intervals: {', '.join(pieces)}.")
 
 
 def _differences_alt(inputs: ReportInputs) -> str:

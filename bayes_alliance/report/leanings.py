@@ -6,12 +6,12 @@ Invariant: a cell is text, as in :mod:`bayes_alliance.report.details`.
 from typing import Any
 
 from bayes_alliance import constants as c
-from bayes_alliance.power import power_sentence
+from bayes_alliance.power import WORDS, power_sentence
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
-__all__ = ["cut", "farthest", "not_converged", "periods", "power", "power_words", "prior_scales",
-           "robustness", "scale_flags", "sensitivity"]
+__all__ = ["cut", "farthest", "not_converged", "periods", "power", "power_designs",
+           "power_words", "prior_scales", "robustness", "scale_flags", "sensitivity"]
 
 Rows = list[dict[str, Any]]
 
@@ -55,21 +55,32 @@ def power(inputs: ReportInputs) -> Rows:
     """Return how often each verdict comes out on simulated panels, by what is true of them."""
     return [{"design": row["design"], "path": row["path"], "size": f"{row['size']:g}",
              "episode": row["episode"], "hypothesis": row["hypothesis"], "panels": row["panels"],
-             **{name: f"{wording.percent(row[name])} " + wording.interval(
+             "holds": row["holds"],
+             **{name: (f"{wording.percent(row[name])} " + wording.interval(
                  wording.percent(row[f"{name}_low"], unit=False),
-                 wording.percent(row[f"{name}_high"], unit=False))
-                for name in ("supported", "contradicted", "withheld")},
+                 wording.percent(row[f"{name}_high"], unit=False))).strip() or "–"
+                for name in ("found", "false")},
+             **{name: wording.percent(row[name]) for name in (
+                 "contradicted", "withheld", "direction", "contribution", "evidence")},
              "median": wording.number(row["q50"], signed=True),
              "largest": wording.number(row["largest"], signed=True),
              "error": wording.number(row["error"])}
             for row in inputs.power.to_dict("records")]
 
 
+def power_designs(inputs: ReportInputs) -> Rows:
+    """Return what the designs beside the observed one are."""
+    if inputs.power.empty:
+        return []
+    return [{"name": name, "words": WORDS[name]} for name in inputs.power["design"].unique()
+            if name in WORDS]
+
+
 def power_words(inputs: ReportInputs) -> str:
     """Return what the design can see, in words; empty where no panels were simulated."""
     if inputs.power.empty:
         return ""
-    return wording.minus(power_sentence(inputs.power, inputs.spec.verdict.log_bayes_factor))
+    return wording.minus(power_sentence(inputs.power, inputs.spec.verdict))
 
 
 def cut(inputs: ReportInputs) -> Rows:

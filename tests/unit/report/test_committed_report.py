@@ -12,7 +12,7 @@ from bayes_alliance.hypotheses.verdicts import PATH_OF
 from bayes_alliance.report import FILES, read_beside
 from bayes_alliance.spec import spec_hash
 
-AGAIN = "run robustness, backtest, compare --absolute and report again, with one folder for --out"
+AGAIN = "run robustness, backtest, compare --absolute and report again, --out reports/rok_japan"
 
 
 @pytest.fixture(scope="module")

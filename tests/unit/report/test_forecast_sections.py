@@ -10,7 +10,7 @@ import pytest
 from bayes_alliance.exceptions import SchemaError
 from bayes_alliance.hypotheses.specifications import specifications
 from bayes_alliance.hypotheses.stepping import stones
-from bayes_alliance.power import power_sentence, shares_of
+from bayes_alliance.power import WORDS, power_sentence, shares_of
 from bayes_alliance.report import leanings
 from bayes_alliance.report.backtests import _coverage, backtest_section
 from bayes_alliance.report.beside import (
@@ -111,16 +111,17 @@ def test_the_grid_is_drawn_and_counts_what_did_not_converge(page):
 
 def test_what_the_design_can_see_is_told_drawn_and_tabled(inputs, page):
     assert "What the design can see" not in page
-    shares = shares_of(made_up(5))
+    shares = shares_of(made_up(5), inputs.spec.verdict)
     text = unescape(re.sub(r"<[^>]+>", " ", render(replace(inputs, power=shares))))
     found = re.sub(r"\s+", " ", text)
-    threshold = inputs.spec.verdict.log_bayes_factor
-    assert power_sentence(shares, threshold) in found
+    assert power_sentence(shares, inputs.spec.verdict) in found
     row = next(row for row in leanings.power(replace(inputs, power=shares))
                if (row["path"], row["size"], row["hypothesis"]) == ("threat", "1.5", "H1"))
-    assert row["supported"] == "100% [48, 100]"
-    cells = f"{row['design']} {row['path']}, 1.5 {row['episode']} H1 5 100% [48, 100] 0% [0, 52]"
+    assert row["found"] == "100% [29, 100]"
+    cells = f"{row['design']} {row['path']}, 1.5 {row['episode']} H1 5 3 100% [29, 100] 50% [1, 99]"
     assert cells in found
+    for name, words in WORDS.items():
+        assert f"{name.capitalize()} : {words}." in found
 
 
 def test_an_outcome_that_nobody_can_tell_is_a_dash(inputs):
