@@ -1,13 +1,14 @@
 """Does a verdict hold when one thing is done differently? The criteria under each specification.
 
 Invariant: every specification is judged by the thresholds of the model file as committed, by all
-of their criteria but the grid's own; one whose fits do not converge is named and counted, and no
-share rests on it.
+of their criteria but the grid's own; one whose fits do not converge, also when drawn longer, is
+named and counted, and no share rests on it.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -38,6 +39,8 @@ __all__ = ["Member", "Robustness", "agreeing", "member", "robustness", "run_memb
 # Half as strict as for a fit that is reported: a probability is known to about .03.
 _GATE: Final = Gate(rhat=1.05, rhat_states=1.05, ess=100,
                     variables=(c.VAR_COEFFICIENT, c.VAR_HALF_LIFE, c.VAR_RIVAL_EFFECT))
+# Of a specification whose fits did not converge at first.
+_LONGER: Final[dict[str, Any]] = {"draws": 1200, "tune": 600}
 COLUMNS: Final = ("specification", "group", "episode", "hypothesis", "verdict",
                   "direction_probability", "contribution_probability", "contribution_share",
                   "log_bayes_factor", "log_bayes_factor_se", "converged")
@@ -113,6 +116,8 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
                restart: bool = False) -> Robustness:
     """Judge the hypotheses under every specification of the grid.
 
+    A specification with a fit that does not converge is drawn again, twice as long.
+
     Parameters
     ----------
     model : str or pathlib.Path
@@ -141,11 +146,19 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
     grid = specifications(spec, panel)
     items = {f"{k:03d}": Member(str(model), one.name, seed) for k, one in enumerate(grid)}
     varied = _variants(model, grid, panel)
+    settings: dict[str, Any] = {"workers": workers, "cluster": cluster, "report": report,
+                                "seed": seed}
     # A stamp without variants is that of a model file that has none.
-    done = study(member, items, spec, panel, folder=folder, workers=workers, cluster=cluster,
-                 report=report, restart=restart, seed=seed,
-                 **({"variants": varied} if varied else {}))
-    rows = [row for result in done.values() for row in dict(result)["rows"]]
+    if varied:
+        settings["variants"] = varied
+    with TemporaryDirectory() as spare:
+        kept = folder or spare
+        done = study(member, items, spec, panel, folder=kept, restart=restart, **settings)
+        longer = {f"{key}-longer": items[key]._replace(**_LONGER) for key, result in done.items()
+                  if not all(row["converged"] for row in dict(result)["rows"])}
+        again = study(member, longer, spec, panel, folder=kept, **settings) if longer else {}
+    rows = [row for key, result in done.items()
+            for row in dict(again.get(f"{key}-longer", result))["rows"]]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Robustness(table, _sentence(table))
 

@@ -147,6 +147,33 @@ def test_a_variant_that_cannot_be_is_refused_before_anything_is_run(varied, monk
         ["travel of one side", "a"], ["other", "b"]]
 
 
+def test_a_specification_that_does_not_converge_is_drawn_again_longer(monkeypatch, tmp_path):
+    asked = []
+
+    def judged(task, items, spec, panel, **options):
+        asked.append((items, options["folder"]))
+        return {key: {"rows": [
+            {name: 0.0 for name in COLUMNS} | {
+                "specification": item.name, "group": "g", "episode": episode,
+                "hypothesis": hypothesis, "verdict": "inconclusive",
+                # The third never does, the second if it is drawn longer.
+                "converged": key.startswith("000") or (key == "001-longer")}
+            for episode in ("friction", "cohesion") for hypothesis in ("H1", "H2")]}
+            for key, item in items.items()}
+
+    monkeypatch.setattr(MODULE, "study", judged)
+    monkeypatch.setattr(MODULE, "specifications",
+                        lambda spec, panel: specifications(spec, panel)[:3])
+    found = robustness("rok_japan", folder=tmp_path).table
+    (first, folder), (second, same) = asked
+    assert folder == same == tmp_path
+    assert list(second) == ["001-longer", "002-longer"]
+    assert second["001-longer"] == first["001"]._replace(draws=1200, tune=600)
+    converged = found.groupby("specification", sort=False)["converged"].all()
+    assert converged.to_list() == [True, True, False]
+    assert len(found) == 12
+
+
 def made_up(verdicts):
     table = pd.DataFrame([(name, "g", episode, hypothesis, verdict, 0.5, 0.5, 0.1, 0.0, 0.01, True)
                           for name, verdict in verdicts.items()
