@@ -68,8 +68,8 @@ def span(low: str, high: str) -> str:
     """Return a range of two texts, one of them where they read the same."""
     if low == high:
         return low
-    # A dash beside a minus or an inequality sign would be misread.
-    between = " to " if any(sign in low + high for sign in (_MINUS, "<", ">")) else _DASH
+    # A dash beside a sign or an inequality would be misread.
+    between = " to " if any(sign in low + high for sign in (_MINUS, "+", "<", ">")) else _DASH
     return f"{low.removesuffix('%')}{between}{high}"
 
 

@@ -80,8 +80,7 @@ def test_verdicts_are_those_of_the_tables_and_thresholds(folder, spec, panel, ta
 
 def test_the_readme_says_what_the_report_says(root, spec, words):
     readme = (root / "README.md").read_text(encoding="utf-8")
-    quoted = [re.sub(r"\n> ?", " ", block) for block in re.findall(
-        r"(?m)^> ((?:.+)(?:\n> ?.*)*)", readme)]
+    quoted = [block.replace("\n> ", " ") for block in re.findall(r"(?m)^> (.+(?:\n> .+)*)", readme)]
     names = [name.replace("_", " ").capitalize() for name in spec.episodes]
     told = [block for block in quoted if block.startswith(tuple(f"{name}, " for name in names))]
     assert len(told) == len(names)

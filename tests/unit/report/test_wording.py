@@ -30,6 +30,7 @@ def test_a_range_is_one_value_where_both_ends_read_the_same():
     assert wording.span("0.21", "0.83") == "0.21–0.83"
     assert wording.span("10%", "24%") == "10–24%"
     assert wording.span("−8%", "29%") == "−8 to 29%"
+    assert wording.span("+1.96", "+2.11") == "+1.96 to +2.11"
     assert wording.span("<0.01", "0.20") == "<0.01 to 0.20"
     assert wording.span("0.20", ">0.99") == "0.20 to >0.99"
 
