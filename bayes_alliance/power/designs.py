@@ -15,9 +15,11 @@ from bayes_alliance import constants as c
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["DESIGNS", "OBSERVED", "WORDS", "designs_of", "redesign"]
+__all__ = ["DESIGNS", "NONE", "OBSERVED", "WORDS", "designs_of", "redesign"]
 
 OBSERVED: Final = "as observed"
+# The path that acts where none does.
+NONE: Final = "none"
 _LONGER: Final = "the years once more"
 # States that are polled every quarter, beside what is observed.
 _POLLED: Final[dict[str, tuple[str, ...]]] = {

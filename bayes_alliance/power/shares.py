@@ -19,9 +19,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from bayes_alliance.hypotheses.verdicts import PATH_OF
-from bayes_alliance.power.designs import OBSERVED
-from bayes_alliance.power.simulate import NONE
+from bayes_alliance.power.designs import NONE, OBSERVED
 from bayes_alliance.spec.schema import VerdictSpec
 
 __all__ = ["VERDICTS", "Power", "power_sentence", "shares_of"]
@@ -93,6 +91,9 @@ def shares_of(table: pd.DataFrame, verdict: VerdictSpec) -> pd.DataFrame:
         that converged ``q05``, ``q50``, ``q95`` and ``largest`` of the log Bayes factors, and the
         median of their Monte Carlo errors, ``error``.
     """
+    # Here, so that a page can be written without the sampler.
+    from bayes_alliance.hypotheses.verdicts import PATH_OF
+
     fine = table["converged"].astype(bool)
     told = table.assign(verdict=table["verdict"].where(fine, WITHHELD), converged=fine,
                         holds=table["holds"].astype(bool))

@@ -19,13 +19,12 @@ from bayes_alliance.hypotheses.verdicts import PATH_OF
 from bayes_alliance.inference import Fit
 from bayes_alliance.model import build_design
 from bayes_alliance.model.predict import flatten, long_run_paths, softabs, steps
+from bayes_alliance.power.designs import NONE
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["NONE", "cohesion_of", "holds", "require_known_error", "simulated", "truths_of"]
+__all__ = ["cohesion_of", "holds", "require_known_error", "simulated", "truths_of"]
 
-# The path that acts where none does.
-NONE: Final = "none"
 _AR1: Final = "ar1"
 
 Truth = dict[str, Any]

@@ -20,10 +20,9 @@ from bayes_alliance.inference import fit_panel, load_model, require_passed
 from bayes_alliance.inference.many import Tally
 from bayes_alliance.inference.result import require_finished
 from bayes_alliance.inference.study import study
-from bayes_alliance.power.designs import DESIGNS, OBSERVED, designs_of, redesign
+from bayes_alliance.power.designs import DESIGNS, NONE, OBSERVED, designs_of, redesign
 from bayes_alliance.power.shares import Power
 from bayes_alliance.power.simulate import (
-    NONE,
     holds,
     require_known_error,
     simulated,

@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from bayes_alliance import constants as c
-from benchmarks import known_answer, panels, power, runs
+from bayes_alliance.power.simulate import cohesion_of
+from benchmarks import known_answer, panels, runs
 from benchmarks.provenance import kept_table
 
 H1, HWANG, CHA = known_answer.READINGS
@@ -63,7 +64,7 @@ def test_panels_judged_before_are_taken_up_with_the_same_hashes_only(tmp_path):
         tmp_path / "power.csv", index=False)
     (tmp_path / "power.json").write_text(json.dumps({**stamp, "cells": []}))
     (found,) = kept_table(tmp_path, "power", stamp, ["path"]).itertuples(index=False)
-    assert power.name_of(*found) == "none-0-007" == power.name_of("none", 0.0, 7)
+    assert tuple(found) == ("none", 0.0, 7)
     assert kept_table(tmp_path, "power", {**stamp, "code_hash": "b"}, ["path"]).empty
 
 
@@ -125,8 +126,8 @@ def test_a_cohesion_made_anew_adjusts_month_by_month(spec, panel):
              c.VAR_RIVAL_EFFECT: rng.standard_normal(panel.rivals.shape[1]),
              c.VAR_GOVERNMENT_EFFECT: {label: rng.standard_normal() for label in labels}}
     for path, size in (("none", 0.0), (c.THREAT, 1.5)):
-        item = power.Panel(path, size, 0, truth)
-        still, shaken = (power.cohesion_of(spec, panel, item, Still(value)) for value in (0, 1))
+        still, shaken = (cohesion_of(spec, panel, truth, path, size, Still(value))
+                         for value in (0, 1))
         phi, state, error = 0.5 ** (1 / 6.0), None, None
         for t in range(months):
             wanted = truth[c.VAR_RIVAL_EFFECT] @ panel.rivals.iloc[t].to_numpy(dtype=float)
@@ -140,15 +141,6 @@ def test_a_cohesion_made_anew_adjusts_month_by_month(spec, panel):
             error = 1.0 if error is None else phi * error + np.sqrt(1 - phi**2)
             assert still[t] == pytest.approx(state)
             assert shaken[t] == pytest.approx(state + error)
-
-
-def test_a_panel_that_did_not_converge_has_no_verdict():
-    table = pd.DataFrame({"path": "none", "size": 0.0, "episode": "e", "hypothesis": "H1",
-                          "verdict": ["supported", "supported", "inconclusive", "inconclusive"],
-                          "converged": [True, False, True, True], "log_bayes_factor": 0.0,
-                          "direction_probability": 0.5, "contribution_probability": 0.5})
-    (found,) = power.shares(table)
-    assert [found[name]["share"] for name in power.VERDICTS] == [0.25, 0.5, 0.0, 0.25]
 
 
 def sometimes(key, item):

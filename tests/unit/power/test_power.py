@@ -12,10 +12,9 @@ from bayes_alliance.exceptions import SchemaError, SpecError
 from bayes_alliance.hypotheses.paths import filter_response
 from bayes_alliance.model import build_design
 from bayes_alliance.model.predict import long_run_paths
-from bayes_alliance.power import COLUMNS, DESIGNS, OBSERVED, Power, power, shares_of, study
+from bayes_alliance.power import COLUMNS, DESIGNS, NONE, OBSERVED, Power, power, shares_of, study
 from bayes_alliance.power.designs import designs_of, redesign
 from bayes_alliance.power.simulate import (
-    NONE,
     cohesion_of,
     holds,
     require_known_error,
