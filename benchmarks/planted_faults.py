@@ -22,7 +22,7 @@ from bayes_alliance.report.machine import write_text
 from benchmarks.calibration import CODE
 from benchmarks.faults import FAULTS, SETTINGS, run_replication, small_model
 from benchmarks.provenance import ROOT, code_hash
-from benchmarks.runs import finished
+from benchmarks.runs import end_with, finished
 
 
 def stamp_of() -> dict[str, str]:
@@ -76,8 +76,7 @@ def main() -> None:
     write_text(options.out / "planted_faults.json", json.dumps(found, indent=1) + "\n")
     for name, one in found["faults"].items():
         print(f"{name}: {one['uneven']} of {one['replications']} uneven", flush=True)
-    if failed:
-        sys.exit(f"{len(failed)} replications failed: {', '.join(failed)}")
+    end_with(failed, "replications")
 
 
 if __name__ == "__main__":

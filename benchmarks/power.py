@@ -22,7 +22,8 @@ from bayes_alliance.power import OBSERVED, power
 from bayes_alliance.power.study import MOST_PANELS, SETTINGS
 from bayes_alliance.report import read_power, write_power
 from bayes_alliance.report.machine import write_text
-from bayes_alliance.spec import posterior_hash
+from bayes_alliance.spec import ModelSpec, posterior_hash
+from bayes_alliance.tables import Panel
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
 from benchmarks.runs import folder_of
 
@@ -35,9 +36,8 @@ CODE: Final = (*SAMPLED, "checks/observe.py", "checks/truths.py", "hypotheses/ep
                "power/designs.py", "power/simulate.py", "power/study.py")
 
 
-def stamp_of() -> dict[str, object]:
+def stamp_of(spec: ModelSpec, panel: Panel) -> dict[str, object]:
     """Return what the panels are made from."""
-    spec, panel = load_model(MODEL)
     return {"code_hash": code_hash(*CODE), "spec_hash": posterior_hash(spec),
             "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS}
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "build" / "power")
     options = parser.parse_args()
     spec, panel = load_model(MODEL)
-    stamp = stamp_of()
+    stamp = stamp_of(spec, panel)
     kept = (json.loads(options.summary.read_text(encoding="utf-8"))
             if options.summary.is_file() else {})
     same = all(kept.get(name) == value for name, value in stamp.items())

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bayes_alliance.cli.console import errors_to_status, print_table, steps
-from bayes_alliance.cli.fits import Cluster, Model, Out, Restart, Seed, Work, Workers
+from bayes_alliance.cli.fits import Cluster, Model, Out, Restart, Seed, Work, Workers, _within
 
 __all__ = ["power_command"]
 
@@ -30,10 +30,9 @@ def power_command(model: Model, out: Out, panels: Panels = 100, seed: Seed = 1, 
         from bayes_alliance.report import read_power, write_power
 
         spec, panel = load_model(model)
-        folder = None if work is None else work / f"{spec.model.name}-power"
         with steps() as shown:
             result = power(model, panels=panels, seed=seed, there=read_power(out, spec, panel),
-                           folder=folder, workers=workers, cluster=cluster,
+                           folder=_within(work, "power", spec), workers=workers, cluster=cluster,
                            report=shown.tally("panels"), restart=restart)
         write_power(result, spec, panel, out)
         shares = result.shares

@@ -8,7 +8,6 @@ named and counted, and no share rests on it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -146,17 +145,15 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
     grid = specifications(spec, panel)
     items = {f"{k:03d}": Member(str(model), one.name, seed) for k, one in enumerate(grid)}
     varied = _variants(model, grid, panel)
-    settings: dict[str, Any] = {"workers": workers, "cluster": cluster, "report": report,
-                                "seed": seed}
+    settings: dict[str, Any] = {"folder": folder, "workers": workers, "cluster": cluster,
+                                "report": report, "seed": seed}
     # A stamp without variants is that of a model file that has none.
     if varied:
         settings["variants"] = varied
-    with TemporaryDirectory() as spare:
-        kept = folder or spare
-        done = study(member, items, spec, panel, folder=kept, restart=restart, **settings)
-        longer = {f"{key}-longer": items[key]._replace(**_LONGER) for key, result in done.items()
-                  if not all(row["converged"] for row in dict(result)["rows"])}
-        again = study(member, longer, spec, panel, folder=kept, **settings) if longer else {}
+    done = study(member, items, spec, panel, restart=restart, **settings)
+    longer = {f"{key}-longer": items[key]._replace(**_LONGER) for key, result in done.items()
+              if not all(row["converged"] for row in dict(result)["rows"])}
+    again = study(member, longer, spec, panel, **settings) if longer else {}
     rows = [row for key, result in done.items()
             for row in dict(again.get(f"{key}-longer", result))["rows"]]
     table = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -29,14 +29,14 @@ class Limit:
     Attributes
     ----------
     name : str
-    settings : dict of str to object
+    settings : dict
         Those of ``ours``, once built.
     """
 
     name = "limit"
 
     def __init__(self) -> None:
-        self.settings: dict[str, object] = {}
+        self.settings: dict[str, Any] = {}
 
     def build(self, spec: Any, panel: Any) -> float:
         """Compile the package's model, whose cost is imitated."""
@@ -56,8 +56,7 @@ class Limit:
     def sample(self, seed: int) -> PeerRun:
         """Sample as the package does, but with the leapfrog integrator."""
         with mock.patch.object(sampling, "_Sampled", _Leapfrog):
-            raw = sampling.draw(self.compiled, seed=seed,
-                                **self.settings)  # type: ignore[arg-type]
+            raw = sampling.draw(self.compiled, seed=seed, **self.settings)
         return PeerRun(raw.posterior, raw.sample_stats, raw.seconds)
 
 

@@ -27,14 +27,14 @@ class Ours:
     Attributes
     ----------
     name : str
-    settings : dict of str to object
+    settings : dict
         Empty until :meth:`build` reads them from the model file.
     """
 
     name = "ours"
 
     def __init__(self) -> None:
-        self.settings: dict[str, object] = {}
+        self.settings: dict[str, Any] = {}
 
     def build(self, spec: Any, panel: Any) -> float:
         """Build and compile the model; machine code on disk is used where there is some."""
