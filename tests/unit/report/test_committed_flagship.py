@@ -54,8 +54,9 @@ def test_all_that_takes_long_was_computed_and_taken_up(folder, spec, panel, tabl
 
 def test_verdicts_are_those_of_the_tables_and_thresholds(folder, spec, panel, tables):
     shares = agreeing(read_beside(folder, spec, panel).grid)
-    episodes = tables["episodes.csv"].set_index(["episode", "quantity"])["probability"]
-    evidence = tables["hypotheses.csv"].set_index(["episode", "hypothesis", "unit"])["difference"]
+    episodes = tables["episodes.csv"].set_index(["episode", "quantity"])["probability"].sort_index()
+    evidence = tables["hypotheses.csv"].set_index(
+        ["episode", "hypothesis", "unit"])["difference"].sort_index()
     limit = spec.verdict
     assert len(tables["verdicts.csv"]) == len(spec.episodes) * len(PATH_OF)
     for row in tables["verdicts.csv"].itertuples():
