@@ -10,6 +10,7 @@ Software 76(1).
 """
 
 import contextlib
+import hashlib
 import io
 import re
 import shutil
@@ -335,8 +336,8 @@ def _repair() -> None:
 
     The wheel of httpstan 4.17.0 for CPython 3.13 on Linux ships the object file of 3.10
     (https://github.com/stan-dev/httpstan/issues/668), beside the source that it is made from.
-    Same source and flags give the right one, in Stan's cache; the installed package stays as it
-    is.
+    Same source and flags give the right one, in Stan's cache, in a folder of this installation, to
+    whose headers it points; the installed package stays as it is.
     """
     import httpstan.cache
     import httpstan.models
@@ -346,7 +347,8 @@ def _repair() -> None:
     shipped = (package / "stan_services.o").read_bytes()
     if sys.platform != "linux" or wanted.encode() in shipped:
         return
-    folder = httpstan.cache.cache_directory() / "services"
+    place = hashlib.sha256(str(package).encode()).hexdigest()[:8]
+    folder = httpstan.cache.cache_directory() / f"services-{place}"
     built = folder / "stan_services.o"
     if not built.is_file():
         folder.mkdir(parents=True, exist_ok=True)
