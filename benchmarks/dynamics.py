@@ -3,8 +3,9 @@
     python benchmarks/dynamics.py [--seeds 2] [--out reports/validation/dynamics.csv]
 
 Fits the flagship with each option of a model file that changes its series, the others as they
-stand there, and combinations of them. Rows are written as they come; an interrupted run goes on
-with the fits that are missing, and does those anew whose code, model file or data have changed.
+stand there, and combinations of them. A fit that breaks down counts as one that failed the gate.
+Rows are written as they come; an interrupted run goes on with the fits that are missing, and does
+those anew whose code, model file or data have changed.
 """
 
 import argparse
@@ -19,9 +20,11 @@ import pandas as pd
 from bayes_alliance import constants as c
 from bayes_alliance.inference import fit_panel, load_model
 from bayes_alliance.inference.compiled import clear_compiled
+from bayes_alliance.inference.result import require_finished
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import ModelSpec, posterior_hash
-from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from bayes_alliance.tables import Panel
+from benchmarks.provenance import ROOT, SAMPLED, code_hash, script_hash
 
 WALK, TREND, LEVEL, HEAVY = "random_walk", "local_trend", "level", "student_t"
 # What differs from the model file.
@@ -59,6 +62,25 @@ def changed(spec: ModelSpec, option: dict[str, str]) -> ModelSpec:
         "sampler": spec.sampler.model_copy(update=sampler)})
 
 
+def marks_of(spec: ModelSpec, panel: Panel) -> dict[str, str]:
+    """Return what the fits are made from."""
+    return {"code_hash": code_hash(*SAMPLED), "script_hash": script_hash("dynamics"),
+            "spec_hash": posterior_hash(spec), "data_hash": panel.data_hash}
+
+
+def outcome(spec: ModelSpec, panel: Panel, seed: int) -> dict[str, Any]:
+    """Fit once; return whether it passed and the figures of the gate, none where it broke down."""
+    try:
+        fit = require_finished(fit_panel(spec, panel, seed=seed))
+    except (ArithmeticError, RuntimeError, ValueError) as error:
+        return {"passed": False, "failures": f"{type(error).__name__}: {error}"}
+    found, attempts = fit.diagnostics, fit.provenance["attempts"]
+    return {"passed": found.passed, **found.summary(), "attempts": len(attempts),
+            "draws": attempts[-1]["draws"],
+            "steps_per_draw": float(fit.sample_stats["n_steps"].mean()),
+            "failures": "; ".join(found.failures)}
+
+
 def main() -> None:
     """Fit what is missing."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -67,12 +89,11 @@ def main() -> None:
                         default=ROOT / "reports" / "validation" / "dynamics.csv")
     options = parser.parse_args()
     spec, panel = load_model("rok_japan")
-    marks = {"code_hash": code_hash(*SAMPLED), "spec_hash": posterior_hash(spec),
-             "data_hash": panel.data_hash}
+    marks = marks_of(spec, panel)
     rows: list[dict[str, Any]] = []
     if options.out.is_file():
         kept = pd.read_csv(options.out)
-        fresh = (kept[list(marks)] == pd.Series(marks)).all(axis=1)
+        fresh = (kept.reindex(columns=list(marks)) == pd.Series(marks)).all(axis=1)
         rows = kept[fresh].to_dict("records")
     done = {(row["option"], row["seed"]) for row in rows}
     for name, option in OPTIONS.items():
@@ -80,15 +101,11 @@ def main() -> None:
         for seed in range(1, options.seeds + 1):
             if (name, seed) in done:
                 continue
-            fit = fit_panel(changed(spec, option), panel, seed=seed)
-            found, attempts = fit.diagnostics, fit.provenance["attempts"]
-            rows.append({"option": name, "seed": seed, "passed": found.passed, **found.summary(),
-                         "attempts": len(attempts), "draws": attempts[-1]["draws"],
-                         "steps_per_draw": float(fit.sample_stats["n_steps"].mean()),
-                         "failures": "; ".join(found.failures), **marks})
+            rows.append({"option": name, "seed": seed, **outcome(changed(spec, option), panel,
+                                                                 seed), **marks})
             write_text(options.out, pd.DataFrame(rows).to_csv(
                 index=False, float_format="%.5g", lineterminator="\n"))
-            print(name, seed, found.passed, found.failures, flush=True)
+            print(name, seed, rows[-1]["passed"], rows[-1]["failures"], flush=True)
 
 
 if __name__ == "__main__":

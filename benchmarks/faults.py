@@ -176,6 +176,8 @@ def run_replication(key: str, item: tuple[str, int, int]) -> dict[str, Any]:
     name, number, simulations = item
     table, failed_gate = replication(name, number, simulations)
     found = calibration(table).table.sort_values("p_value")
+    if not np.isfinite(found["p_value"]).all():
+        raise ValueError("a test of uniformity gave no finite p-value")
     # Too few draws could make ranks uneven without a fault of the model.
     sound = found[found["failed"] == 0]
     return {"fault": name, "replication": number, "simulations": simulations,

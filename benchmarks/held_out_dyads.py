@@ -9,12 +9,16 @@ the other rows, given the same drivers, and are scored by the logarithm of the p
 - ``partial``: coefficients and levels of dyads around their class, as the model file says;
 - ``full``: every dyad has the population's coefficients and level;
 - ``none``: every dyad has coefficients and a level of its own, which no other informs (spans only:
-  of a dyad never seen it says nothing but its prior).
+  of a dyad never seen it says nothing but its prior);
+- ``narrow``: the same as ``none``, under priors no wider than partial pooling's own before the data
+  (effects between dyads are then nil; a dyad's level takes their place). A gain over ``none`` alone
+  could be one over wide priors.
 
-How an indicator is measured is the same in all three. ``held_out_dyads.csv`` has the summed score
-of each dyad and indicator; ``held_out_dyads.json`` differences a row with 90% intervals from a
-bootstrap of members, and the same by half of the draws, which tells how far their number matters.
-An interrupted run goes on.
+How an indicator is measured is the same in all, and a dyad's own errors are in all of them: on
+spans ``full`` learns of a dyad through these. ``held_out_dyads.csv`` has the summed score of each
+dyad and indicator; ``held_out_dyads.json`` differences a row with 90% intervals from a bootstrap of
+members, the same by one of the chains, which tells how far the number of draws matters, and how
+many of the fits compared failed their gate. An interrupted run goes on.
 """
 
 import argparse
@@ -44,8 +48,8 @@ from bayes_alliance.inference import Gate, package_versions
 from bayes_alliance.model.likelihoods import LIKELIHOODS
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec.priors import LogNormal, Normal
-from benchmarks.provenance import ROOT, SAMPLED, code_hash
-from benchmarks.runs import digest_of, finished, folder_of, spec_digest
+from benchmarks.provenance import ROOT, SAMPLED, code_hash, script_hash
+from benchmarks.runs import end_with, finished, folder_of, spec_digest
 
 MODEL: Final = "quasi_alliances"
 SEED: Final = 1
@@ -62,8 +66,15 @@ MODELS: Final[dict[str, dict[str, Any]]] = {
     "full": {"coefficient_class": Normal(mu=0.0, sd=0.02), "coefficient_spread": _NONE,
              "dyad_level_sd": _NONE},
     "none": {"coefficient_spread": LogNormal(median=2.0, sd=0.01),
-             "dyad_level_sd": LogNormal(median=3.0, sd=0.01)}}
-COMPARED: Final = (("dyads", "full"), ("spans", "full"), ("spans", "none"))
+             "dyad_level_sd": LogNormal(median=3.0, sd=0.01)},
+    # sqrt(.5**2 + .25**2 + .2**2), the prior sd of a dyad's coefficient, and that of its level.
+    "narrow": {"coefficient": Normal(mu=0.0, sd=0.02),
+               "coefficient_class": Normal(mu=0.0, sd=0.02),
+               "coefficient_spread": LogNormal(median=0.6, sd=0.01),
+               "dyad_level_sd": LogNormal(median=0.7, sd=0.01)}}
+COMPARED: Final = (("dyads", "full"), ("spans", "full"), ("spans", "none"), ("spans", "narrow"))
+TOLD: Final = ("steps", "ess", "rhat", "rhat_states", "divergences", "passed", "failures",
+               "seconds")
 CODE: Final = (*SAMPLED, "dyads/*.py")
 
 
@@ -86,7 +97,10 @@ def folds_of(panel: DyadPanel, rows: pd.DataFrame, held: str, folds: int) -> np.
 
 
 def log_scores(design: DyadDesign, posterior: Any, rows: np.ndarray) -> np.ndarray:
-    """Return the log predictive density of some rows by all draws and by half, (2, row)."""
+    """Return the log predictive density of some rows by all draws and by the first half.
+
+    Of two chains that is the first one; the shape is (2, row).
+    """
     mu = row_predictors(design, posterior)[:, rows]
     labels, noisy = design.coords[c.DIM_INDICATOR], design.coords[n.DIM_NOISY]
     noise = np.full((len(mu), len(labels)), n.LASTING_NOISE)
@@ -100,7 +114,7 @@ def log_scores(design: DyadDesign, posterior: Any, rows: np.ndarray) -> np.ndarr
             data["y"][rows][here], mu[:, here], noise[:, data["row_indicator"][rows][here]],
             data["n"][rows][here], 4.0)
     return np.array([special.logsumexp(part, axis=0) - np.log(len(part))
-                     for part in (found, found[::2])])
+                     for part in (found, found[:len(found) // 2])])
 
 
 def score(key: str, item: tuple[str, str, int, int, np.ndarray]) -> dict[str, Any]:
@@ -122,8 +136,9 @@ def score(key: str, item: tuple[str, str, int, int, np.ndarray]) -> dict[str, An
                       "half": float(one["half"]), "rows": int(one["rows"])}
                      for (unit, indicator), one in sums.iterrows()],
             "steps": fit.diagnostics["steps"], "ess": fit.diagnostics["ess_bulk_min"],
-            "rhat": fit.diagnostics["rhat_max"], "divergences": fit.diagnostics["divergences"],
-            "passed": fit.diagnostics["passed"], "seconds": fit.diagnostics["seconds"]}
+            "rhat": fit.diagnostics["rhat_max"], "rhat_states": fit.diagnostics["rhat_max_states"],
+            **{name: fit.diagnostics[name] for name in ("divergences", "passed", "failures",
+                                                        "seconds")}}
 
 
 def difference(table: pd.DataFrame, members: pd.DataFrame, held: str, other: str,
@@ -159,7 +174,7 @@ def difference(table: pd.DataFrame, members: pd.DataFrame, held: str, other: str
     return {"held": held, "against": other, "indicator": indicator or "all",
             "rows": int(rows.sum()), "dyads": len(gain),
             "nats_a_row": float(gain.sum() / rows.sum()),
-            "by_half_the_draws": float(half.sum() / rows.sum()),
+            "by_one_chain": float(half.sum() / rows.sum()),
             "low": float(ends[:, 0].min()), "high": float(ends[:, 1].max())}
 
 
@@ -179,6 +194,13 @@ def drivers(spec: DyadModelSpec, panel: DyadPanel, folder: Path) -> np.ndarray:
     return np.asarray(np.load(kept))
 
 
+def stamp_of(spec: DyadModelSpec, panel: DyadPanel, folds: int) -> dict[str, Any]:
+    """Return what the scores are made from."""
+    return {"code_hash": code_hash(*CODE), "script_hash": script_hash("held_out_dyads"),
+            "spec_hash": spec_digest(spec), "data_hash": panel.data_hash, "seed": SEED,
+            "settings": SETTINGS, "gate": asdict(GATE), "folds": folds}
+
+
 def main() -> None:
     """Run the fits that are missing, and write the summary."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -190,9 +212,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "build" / "held_out_dyads")
     options = parser.parse_args()
     spec, panel, _ = _layout()
-    stamp = {"code_hash": code_hash(*CODE), "spec_hash": spec_digest(spec),
-             "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS, "span": SPAN,
-             "gate": asdict(GATE), "models": digest_of(MODELS), "folds": options.folds}
+    stamp = stamp_of(spec, panel, options.folds) | {"versions": package_versions()}
     paths = drivers(spec, panel, folder_of(options.runs, stamp))
     items = {f"{held}-{name}-{fold}": (held, name, fold, options.folds, paths)
              for held, names in (("dyads", ("partial", "full")), ("spans", tuple(MODELS)))
@@ -206,16 +226,18 @@ def main() -> None:
     write_text(options.out / "held_out_dyads.csv",
                table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     indicators = [None, *dict.fromkeys(table["indicator"])]
-    summary = {"model": MODEL, **stamp, "versions": package_versions(),
-               "fits": {key: {name: result[name] for name in (
-                   "steps", "ess", "rhat", "divergences", "passed", "seconds")}
-                        for key, result in done.items()},
+    summary = {"model": MODEL, **stamp,
+               "fits": {key: {name: result[name] for name in TOLD} for key, result in done.items()},
                "differences": [difference(table, panel.dyads, held, other, indicator)
+                               | {"failed_the_gate": sum(
+                                   not done[key]["passed"] for key, item in items.items()
+                                   if item[0] == held and item[1] in ("partial", other))}
                                for held, other in COMPARED for indicator in indicators]}
     write_text(options.out / "held_out_dyads.json", json.dumps(summary, indent=1) + "\n")
     for one in summary["differences"]:
         print(one["held"], "against", one["against"], one["indicator"],
               f"{one['nats_a_row']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})")
+    end_with([key for key, result in done.items() if not result["passed"]], "fits (by their gate)")
 
 
 if __name__ == "__main__":

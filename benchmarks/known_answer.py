@@ -8,11 +8,13 @@ or neither; everything else is drawn or fixed as :data:`FIXED` says. It is fitte
 panel of quasi alliances is (:func:`bayes_alliance.dyads.verdicts.judge_readings`), for the
 population.
 
-The right verdict is the planted path's reading *supported* and no other; where neither acts, none
-supported and none contradicted. Wrong is another reading supported or the planted one
-contradicted; where neither acts, any reading supported or contradicted. What is neither right nor
-wrong was inconclusive, or withheld by the gate. ``known_answer.csv`` has a row for each panel and
-reading, ``known_answer.json`` counts with exact intervals. An interrupted run goes on.
+A verdict is wrong if it says *supported* of a reading of which a sign is not that of what was
+planted, or *contradicted* of one of which no sign is the opposite of what was planted. A panel is
+wrong if any of its verdicts is. It is right if none is wrong and the planted path's reading is
+supported; where neither path acts, if all are inconclusive. What is neither was inconclusive, or
+withheld by the gate. ``known_answer.csv`` has a row for each panel and reading,
+``known_answer.json`` counts with exact intervals. The command fails where of a hundred panels of a
+case fewer than 80 are right or more than 5 wrong. An interrupted run goes on.
 """
 
 import argparse
@@ -39,7 +41,7 @@ from bayes_alliance.dyads.tables import DyadPanel
 from bayes_alliance.dyads.verdicts import judge_readings
 from bayes_alliance.inference import Gate, package_versions
 from bayes_alliance.report.machine import write_text
-from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.provenance import ROOT, SAMPLED, code_hash, script_hash
 from benchmarks.runs import digest_of, end_with, finished, require_some, spec_digest
 
 MODEL: Final = "quasi_alliances"
@@ -63,16 +65,18 @@ CASES: Final[dict[str, tuple[tuple[float, ...], str]]] = {
 CODE: Final = (*SAMPLED, "dyads/*.py")
 
 
-def outcome(verdicts: dict[str, str], right: str) -> str:
+def outcome(verdicts: dict[str, str], case: str) -> str:
     """Say whether the verdicts of all readings are right, wrong or neither."""
-    others = [verdict for reading, verdict in verdicts.items() if reading != right]
-    if right:
-        if "supported" in others or verdicts[right] == "contradicted":
+    planted, right = CASES[case]
+    size = dict(zip(c.COEFFICIENTS, planted, strict=True))
+    for reading, verdict in verdicts.items():
+        agrees = [sign * size[name] for name, sign in READINGS[reading].items()]
+        if (verdict == "supported" and min(agrees) <= 0) or (
+                verdict == "contradicted" and min(agrees) >= 0):
             return "wrong"
+    if right:
         return "right" if verdicts[right] == "supported" else "undecided"
-    if {"supported", "contradicted"} & set(others):
-        return "wrong"
-    return "undecided" if "withheld" in others else "right"
+    return "undecided" if "withheld" in verdicts.values() else "right"
 
 
 @cache
@@ -103,7 +107,7 @@ def counts(table: pd.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for case, part in table.groupby("case", sort=False):
         panels = [outcome(dict(zip(one["reading"], one["verdict"], strict=True)),
-                          CASES[str(case)][1]) for _, one in part.groupby("number")]
+                          str(case)) for _, one in part.groupby("number")]
         found[str(case)] = {"panels": len(panels)}
         for name in ("right", "wrong", "undecided"):
             number = panels.count(name)
@@ -111,6 +115,20 @@ def counts(table: pd.DataFrame) -> dict[str, Any]:
             found[str(case)][name] = {"count": number, "low": float(low), "high": float(high)}
         found[str(case)]["withheld"] = int((~part["passed"].astype(bool)).sum() // len(READINGS))
     return found
+
+
+def stamp_of(spec: DyadModelSpec, panel: DyadPanel) -> dict[str, Any]:
+    """Return what the panels are made from."""
+    return {"code_hash": code_hash(*CODE), "script_hash": script_hash("known_answer"),
+            "spec_hash": spec_digest(spec), "data_hash": panel.data_hash, "seed": SEED,
+            "settings": SETTINGS, "layout": LAYOUT, "planted": digest_of(FIXED),
+            "gate": asdict(GATE)}
+
+
+def short_of(cases: dict[str, Any]) -> list[str]:
+    """Return the cases with fewer than 80% right or more than 5% wrong."""
+    return [case for case, one in cases.items() if one["right"]["count"] < 0.8 * one["panels"]
+            or one["wrong"]["count"] > 0.05 * one["panels"]]
 
 
 def main() -> None:
@@ -122,10 +140,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "build" / "known_answer")
     options = parser.parse_args()
     spec, panel = load_dyad_model(MODEL)
-    stamp = {"code_hash": code_hash(*CODE), "spec_hash": spec_digest(spec),
-             "indicators": digest_of(panel.indicators.to_dict()), "seed": SEED,
-             "settings": SETTINGS, "layout": LAYOUT, "size": SIZE, "planted": digest_of(FIXED),
-             "gate": asdict(GATE)}
+    stamp = stamp_of(spec, panel) | {"versions": package_versions()}
     items = {f"{case}-{number:03d}": (case, number)
              for number in range(options.panels) for case in CASES}
     done, failed = finished(judge, items, runs=options.runs, stamp=stamp,
@@ -135,12 +150,13 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     write_text(options.out / "known_answer.csv",
                table.to_csv(index=False, float_format="%.5g", lineterminator="\n"))
-    summary = {"model": MODEL, **stamp, "versions": package_versions(), "failed": failed,
+    summary = {"model": MODEL, **stamp, "failed": failed,
                "cases": counts(table)}
     write_text(options.out / "known_answer.json", json.dumps(summary, indent=1) + "\n")
     for case, one in summary["cases"].items():
         print(case, {name: one[name]["count"] for name in ("right", "wrong", "undecided")})
     end_with(failed, "panels")
+    end_with(short_of(summary["cases"]), "cases by their counts")
 
 
 if __name__ == "__main__":

@@ -32,14 +32,14 @@ from arviz_stats import SamplingWrapper
 from bayes_alliance import constants as c
 from bayes_alliance.files import write_whole
 from bayes_alliance.hypotheses.savage_dickey import log_density_at_zero
-from bayes_alliance.inference import LEAVE_OUT_GATE, Fit, fit_panel, load_model
+from bayes_alliance.inference import LEAVE_OUT_GATE, Fit, fit_panel, load_model, package_versions
 from bayes_alliance.inference.result import require_finished
 from bayes_alliance.model import Design, build_design
 from bayes_alliance.model.predict import flatten, log_likelihood
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import ModelSpec, posterior_hash
 from bayes_alliance.tables import Panel
-from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.provenance import READ, ROOT, SAMPLED, code_hash, script_hash
 from benchmarks.runs import folder_of
 
 HYPOTHESES: Final = ("HX", "H12")
@@ -47,6 +47,8 @@ SETTINGS: Final = {"chains": 2, "tune": 500, "draws": 1000}
 COLUMNS: Final = ("month", "rows", "HX", "H12", "difference", "error", "ratio", "ratio_error",
                   "passed")
 ALL: Final = (0, 1, 2, 3)
+CODE: Final = (*SAMPLED, *READ, "hypotheses/paths.py", "hypotheses/regression.py",
+               "hypotheses/savage_dickey.py")
 
 
 class Months(SamplingWrapper):
@@ -157,9 +159,10 @@ def by_episode(table: pd.DataFrame, spec: ModelSpec, months: dict[str, Months], 
                ) -> dict[str, dict[str, float]]:
     """Return the added differences of every episode's window and of all months, in nats.
 
-    ``se`` tells how the months differ, ``error`` the Monte Carlo error of the sum; ``ratio`` is
-    the same difference by the ratio of H12's density of no effect at both ends of the window,
-    whose errors do not add up over months.
+    ``failed`` counts the months of which a fit did not pass its gate, ``end_passed`` says whether
+    that after the window did. ``se`` tells how the months differ, ``error`` the Monte Carlo error
+    of the sum; ``ratio`` is the same difference by the ratio of H12's density of no effect at both
+    ends of the window, whose errors do not add up over months.
     """
     windows = {name: episode.window for name, episode in spec.episodes.items()}
     windows["all months"] = (str(table["month"].min()), str(table["month"].max()))
@@ -174,8 +177,15 @@ def by_episode(table: pd.DataFrame, spec: ModelSpec, months: dict[str, Months], 
                        "error": float(np.sqrt((part["error"]**2).sum())),
                        "ratio": float(zero[0][0] - zero[1][0]),
                        "ratio_error": float(np.hypot(zero[0][1], zero[1][1])),
-                       "failed": int((~part["passed"]).sum())}
+                       "failed": int((~part["passed"]).sum()),
+                       "end_passed": bool(ends.kept(first + part.index[-1] + 1, "passed"))}
     return found
+
+
+def stamp_of(spec: ModelSpec, panel: Panel) -> dict[str, Any]:
+    """Return what the scores are made from."""
+    return {"code_hash": code_hash(*CODE), "script_hash": script_hash("monthly_lfo"),
+            "spec_hash": posterior_hash(spec), "data_hash": panel.data_hash, "settings": SETTINGS}
 
 
 def main() -> None:
@@ -184,10 +194,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "validation")
     options = parser.parse_args()
     spec, panel = load_model("rok_japan")
-    stamp = {"code_hash": code_hash(*SAMPLED, "hypotheses/paths.py", "hypotheses/regression.py",
-                                    "hypotheses/savage_dickey.py"),
-             "spec_hash": posterior_hash(spec), "data_hash": panel.data_hash,
-             "settings": SETTINGS}
+    stamp = stamp_of(spec, panel) | {"versions": package_versions()}
     folder = folder_of(ROOT / "build" / "monthly_lfo", stamp)
     folder.mkdir(parents=True, exist_ok=True)
     first = min(panel.window(episode.window).start for episode in spec.episodes.values())

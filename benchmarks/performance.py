@@ -3,8 +3,9 @@
     python benchmarks/performance.py [--results reports/validation] [--out reports/performance.md]
 
 Measures nothing: it reads what ``speed``, ``seeds``, ``startup``, ``report_time``, ``scaling``,
-``dynamics`` and ``throughput`` have written, and says so where a result is missing or was made from
-other code. ``make benchmark`` runs all of them, then this.
+``dynamics`` and ``throughput`` have written, and says so where a result is missing, is not of what
+is asked, or was made from other code, another model file or other data. ``make benchmark`` runs all
+of them, then this.
 
 Invariant: every number of the table stands in one of those files.
 """
@@ -21,7 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import pandas as pd
 
+from bayes_alliance.inference import load_model
 from bayes_alliance.report.machine import write_text
+from bayes_alliance.spec import posterior_hash
 from benchmarks.dynamics import OPTIONS
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
 from benchmarks.throughput import CODE as THROUGHPUT
@@ -61,8 +64,21 @@ class Goal:
         return f"missed by a factor of {ratio:.{2 if ratio < 1.1 else 1}f}"
 
 
+class NotComparable(ValueError):
+    """A figure is there, but is not one of what is asked; the message says why."""
+
+
 def _exponent(against: str, cost: str) -> Callable[[Any], float]:
-    return lambda found: float(found["exponents"][against][cost]["exponent"])
+    def read(found: dict[str, Any]) -> float:
+        if found["not_measured"]:
+            raise NotComparable(f"not measured at {', '.join(found['not_measured'])}")
+        short = [one["name"] for one in found["sizes"]
+                 if cost != "gradient" and not all(fit["passed"] for fit in one["fits"])]
+        if short:
+            raise NotComparable(f"not comparable: fits fail the gate at {', '.join(short)}")
+        return float(found["exponents"][against][cost]["exponent"])
+
+    return read
 
 
 def _median(name: str) -> Callable[[Any], float]:
@@ -70,13 +86,22 @@ def _median(name: str) -> Callable[[Any], float]:
 
 
 def _ratio(peer: str) -> Callable[[Any], float]:
-    return lambda found: float(found["ratio"][peer]["median"])
+    def read(found: dict[str, Any]) -> float:
+        if not found["same_posterior"][peer]["same"]:
+            raise NotComparable("not comparable: the posteriors are not the same")
+        return float(found["ratio"][peer]["median"])
+
+    return read
 
 
 def _share_of_options(found: pd.DataFrame) -> float:
-    """Return the share of options of which every seed passed, in percent; one not run did not."""
-    passed = found.groupby("option")["passed"].all()
-    return float(100.0 * passed.sum() / len({*OPTIONS, *passed.index}))
+    """Return the share of options that passed with every seed, in percent.
+
+    An option that was not run did not pass, nor did one with fewer seeds than others.
+    """
+    passed = found.groupby("option")["passed"]
+    whole = passed.all() & (passed.size() == passed.size().max())
+    return float(100.0 * whole.sum() / len({*OPTIONS, *whole.index}))
 
 
 GOALS: Final = (
@@ -130,13 +155,13 @@ def contents(path: Path) -> Any:
     return pd.read_csv(path) if path.suffix == ".csv" else json.loads(path.read_text("utf-8"))
 
 
-def code_of(found: Any) -> set[str]:
-    """Return the hashes of the code that a result was made from."""
+def made_from(found: Any, of: str) -> set[str]:
+    """Return the hashes of one kind, such as ``code_hash``, that a result was made from."""
     if isinstance(found, pd.DataFrame):
-        return set(found["code_hash"])
+        return set(found.get(of, ()))
     if "made_from" in found:
-        return {one["code_hash"] for one in found["made_from"].values()}
-    return {found["code_hash"]}
+        return {one[of] for one in found["made_from"].values()}
+    return {found[of]} if of in found else set()
 
 
 def table_of(folder: Path) -> pd.DataFrame:
@@ -157,6 +182,9 @@ def table_of(folder: Path) -> pd.DataFrame:
             continue
         try:
             value = goal.read(found)
+        except NotComparable as why:
+            rows.append((goal.what, bound, "", str(why), goal.file))
+            continue
         except (KeyError, TypeError):  # a peer that was skipped or failed
             rows.append((goal.what, bound, "", "not measured", goal.file))
             continue
@@ -166,13 +194,19 @@ def table_of(folder: Path) -> pd.DataFrame:
 
 
 def stale(folder: Path) -> list[str]:
-    """Return the results of other code than the present."""
+    """Return the results of other code than the present, or another model file or other data."""
     made_by = dict.fromkeys((goal.file for goal in GOALS), SAMPLED)
     made_by["throughput.json"] = THROUGHPUT
     made_by["report_time.json"] = ("**/*.py",)
+    spec, panel = load_model("rok_japan")
+    now = {"spec_hash": {posterior_hash(spec)}, "data_hash": {panel.data_hash}}
     found = {name: contents(folder / name) for name in made_by}
     return [name for name, content in found.items()
-            if content is not None and code_of(content) != {code_hash(*made_by[name])}]
+            if content is not None and (
+                made_from(content, "code_hash") != {code_hash(*made_by[name])}
+                # Made-up pairs have neither.
+                or any(made_from(content, of) not in (set(), hashes)
+                       for of, hashes in now.items()))]
 
 
 def markdown(folder: Path) -> str:
@@ -185,7 +219,7 @@ def markdown(folder: Path) -> str:
     lines += [f"| {row.what} | {row.goal} | {row.measured} | {row.verdict} | "
               f"`validation/{row.file}` |" for row in table.itertuples()]
     if old := stale(folder):
-        lines += ["", f"Of other code than the present one: {', '.join(old)}."]
+        lines += ["", f"Of other code, model file or data than the present: {', '.join(old)}."]
     found = contents(folder / "throughput.json")
     if found is not None:
         lines += ["", "## Many fits", "",

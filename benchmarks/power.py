@@ -24,12 +24,12 @@ from bayes_alliance.report import read_power, write_power
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import ModelSpec, posterior_hash
 from bayes_alliance.tables import Panel
-from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.provenance import READ, ROOT, SAMPLED, code_hash
 from benchmarks.runs import folder_of
 
 MODEL: Final = "rok_japan"
 SEED: Final = 1
-CODE: Final = (*SAMPLED, "checks/observe.py", "checks/truths.py", "hypotheses/episodes.py",
+CODE: Final = (*SAMPLED, *READ, "checks/observe.py", "checks/truths.py", "hypotheses/episodes.py",
                "hypotheses/evidence.py", "hypotheses/paths.py", "hypotheses/robustness.py",
                "hypotheses/regression.py", "hypotheses/savage_dickey.py",
                "hypotheses/specifications.py", "hypotheses/verdicts.py",
@@ -39,7 +39,8 @@ CODE: Final = (*SAMPLED, "checks/observe.py", "checks/truths.py", "hypotheses/ep
 def stamp_of(spec: ModelSpec, panel: Panel) -> dict[str, object]:
     """Return what the panels are made from."""
     return {"code_hash": code_hash(*CODE), "spec_hash": posterior_hash(spec),
-            "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS}
+            "data_hash": panel.data_hash, "seed": SEED, "settings": SETTINGS,
+            "versions": package_versions()}
 
 
 def main() -> None:
@@ -68,7 +69,7 @@ def main() -> None:
                   cluster=options.cluster, report=tell)
     write_power(found, spec, panel, options.out)
     own = found.table[found.table["design"] == OBSERVED]
-    summary = {"model": MODEL, **stamp, "versions": package_versions(), "wanted": MOST_PANELS,
+    summary = {"model": MODEL, **stamp, "wanted": MOST_PANELS,
                "panels_a_cell": int(own.groupby(["path", "size"])["number"].nunique().min()),
                "sentence": found.sentence}
     write_text(options.summary, json.dumps(summary, indent=1) + "\n")

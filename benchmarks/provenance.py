@@ -19,6 +19,8 @@ SAMPLED = ("constants.py", "spec/families.py", "spec/priors.py", "tables/panel.p
            "tables/stocks.py", "model/**/*.py", "inference/compiled.py", "inference/kept.py",
            "inference/entries.py", "inference/native.py", "inference/laplace.py",
            "inference/sampling.py", "inference/fitting.py", "inference/gate.py")
+# What makes specification and panel of files whose hashes are told, beside that.
+READ = ("spec/schema.py", "spec/load.py", "tables/*.py")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -50,6 +52,11 @@ def code_hash(*patterns: str, package: Path = ROOT / "bayes_alliance") -> str:
         for part in _code(ast.parse(path.read_text(encoding="utf-8"))):
             digest.update(part.encode())
     return digest.hexdigest()
+
+
+def script_hash(*names: str) -> str:
+    """Return the hash of benchmarks' own scripts, by name: what they ask and how they measure."""
+    return code_hash(*(f"{name}.py" for name in names), package=ROOT / "benchmarks")
 
 
 def _code(value: object) -> Iterator[str]:

@@ -7,7 +7,8 @@ indicators, and of 250 months with 11 to 198, the others being noisy copies. Eac
 of its own and is fitted once a seed with the settings of ``models/rok_japan.toml``. An exponent is
 the slope of the logarithm of a cost on that of the size, by least squares, with its 95% interval;
 costs are one log density with gradient, the seconds of a fit, and the seconds of an effective draw
-(of the least effective quantity). Sizes are kept as they are measured; an interrupted run goes on.
+(of the least effective quantity). Beside it stands the slope between the two largest sizes, where
+what does not grow matters least. Sizes are kept as they are measured; an interrupted run goes on.
 """
 
 import argparse
@@ -30,9 +31,9 @@ from bayes_alliance.spec import ModelSpec, find_dataset, read_model
 from bayes_alliance.starter import write_starter
 from bayes_alliance.tables import build_panel, read_dataset
 from benchmarks.peers.ours import Ours
-from benchmarks.peers.process import machine, start
-from benchmarks.provenance import ROOT, SAMPLED, code_hash
-from benchmarks.runs import digest_of
+from benchmarks.peers.process import machine, peak_of_own, start
+from benchmarks.provenance import READ, ROOT, SAMPLED, code_hash, script_hash
+from benchmarks.runs import digest_of, end_with
 
 MONTHS: Final = (60, 125, 250, 500, 1000)
 COPIES: Final = (1, 2, 4, 9, 18)
@@ -92,7 +93,7 @@ def measure(months: int, copies: int, seeds: int) -> dict[str, Any]:
         run = peer.sample(seed)
         found = diagnose(run.posterior, run.sample_stats, FULL_GATE, seconds=run.seconds)
         fits.append({"seed": seed, "seconds": run.seconds, "min_ess": found.ess_bulk_min,
-                     "steps": float(run.sample_stats["n_steps"].mean()),
+                     "steps": float(run.sample_stats["n_steps"].mean()), "draws": found.draws,
                      "divergences": found.divergences, "passed": found.passed})
     middle = pd.DataFrame(fits).median(numeric_only=True)
     return {"months": months, "indicators": len(panel.indicators), "rows": len(panel.rows),
@@ -100,11 +101,13 @@ def measure(months: int, copies: int, seeds: int) -> dict[str, Any]:
             "fit_seconds": float(middle["seconds"]),
             "seconds_an_effective_draw": float(np.median(
                 [one["seconds"] / one["min_ess"] for one in fits])),
-            "steps": float(middle["steps"]), "fits": fits}
+            "steps": float(middle["steps"]), "peak_memory_mb": peak_of_own(), "fits": fits}
 
 
 def exponents(sizes: list[dict[str, Any]], of: str) -> dict[str, dict[str, float]]:
     """Return the slope of each log cost on the log size, with its 95% interval.
+
+    ``last`` is the slope between the two largest sizes.
 
     Raises
     ------
@@ -114,12 +117,15 @@ def exponents(sizes: list[dict[str, Any]], of: str) -> dict[str, dict[str, float
     if len(sizes) < 3:
         sys.exit(f"{len(sizes)} sizes were measured; 3 sizes are needed for an exponent")
     found = {}
+    sizes = sorted(sizes, key=lambda one: one[of])
     x = np.log([one[of] for one in sizes])
     for name, key in COSTS.items():
-        line = stats.linregress(x, np.log([one[key] for one in sizes]))
+        y = np.log([one[key] for one in sizes])
+        line = stats.linregress(x, y)
         reach = float(stats.t.ppf(0.975, len(x) - 2)) * line.stderr
         found[name] = {"exponent": float(line.slope), "low": float(line.slope - reach),
-                       "high": float(line.slope + reach)}
+                       "high": float(line.slope + reach),
+                       "last": float((y[-1] - y[-2]) / (x[-1] - x[-2]))}
     return found
 
 
@@ -138,13 +144,25 @@ def markdown(result: dict[str, Any]) -> str:
             f"{1e3 * one['gradient_seconds']:.3f} | {one['fit_seconds']:.1f} | "
             f"{100 * one['seconds_an_effective_draw']:.2f} | {one['steps']:.0f} | "
             f"{passed}/{len(one['fits'])} | {one['peak_memory_mb']:.0f} |")
-    lines += ["", "Exponents with 95% intervals; 1 is linear.", "",
-              "| against | gradient | fit | effective draw |", "| --- | --- | --- | --- |"]
+    lines += not_measured(result)
+    lines += ["", "Exponents with 95% intervals, and between the two largest sizes; 1 is linear.",
+              "", "| against | gradient | fit | effective draw |", "| --- | --- | --- | --- |"]
     for against, found in result["exponents"].items():
-        cells = [f"{one['exponent']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
-                 for one in found.values()]
+        cells = [slope(one) for one in found.values()]
         lines.append(f"| {against} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def slope(one: dict[str, float]) -> str:
+    """Return an exponent in words."""
+    return f"{one['exponent']:.2f} ({one['low']:.2f} to {one['high']:.2f}; {one['last']:.2f})"
+
+
+def not_measured(result: dict[str, Any]) -> list[str]:
+    """Return lines that name the sizes without figures, none where all have some."""
+    absent = result["not_measured"]
+    return ["", f"Not measured, because the run failed: {', '.join(map(str, absent))}."
+            ] if absent else []
 
 
 def sizes() -> list[tuple[int, int]]:
@@ -172,7 +190,8 @@ def in_processes(script: tuple[str, ...], wanted: dict[str, str], runs: Path, se
     Returns
     -------
     list of dict
-        What was measured, with ``peak_memory_mb``; a size that failed is printed and left out.
+        What was measured, with ``name`` and ``peak_memory_mb``; a size that failed is printed and
+        left out.
     """
     runs.mkdir(parents=True, exist_ok=True)
     found = []
@@ -185,11 +204,21 @@ def in_processes(script: tuple[str, ...], wanted: dict[str, str], runs: Path, se
             if failed:
                 print(f"{name}: {failed}", flush=True)
                 continue
-            write_text(part, json.dumps(json.loads(raw.read_text()) | {"peak_memory_mb": peak}))
+            content = json.loads(raw.read_text())
+            # Looked at every second, with what it started, and its own, however short.
+            content["peak_memory_mb"] = max(peak, content.get("peak_memory_mb", 0.0))
+            write_text(part, json.dumps(content))
             raw.unlink()
-        found.append(json.loads(part.read_text()))
+        found.append({"name": name, **json.loads(part.read_text())})
         print({key: value for key, value in found[-1].items() if key != "fits"}, flush=True)
     return found
+
+
+def stamp_of() -> dict[str, Any]:
+    """Return what a size is made from: beside the code, the starter's tables and the sampler."""
+    return {"code_hash": code_hash(*SAMPLED), "starter_hash": code_hash("starter/*.py", *READ),
+            "script_hash": script_hash("scaling", "peers/ours"),
+            "sampler": read_model("rok_japan").sampler.model_dump(mode="json")}
 
 
 def main() -> None:
@@ -205,23 +234,20 @@ def main() -> None:
         months, copies = map(int, options.one.split(","))
         write_text(options.out, json.dumps(measure(months, copies, options.seeds)))
         return
-    code = code_hash(*SAMPLED)
-    # What a size is made from beside: the starter's tables and model, the sampler, this script.
-    stamp = {"code_hash": code, "starter": code_hash("starter/*.py"),
-             "script": code_hash("scaling.py", package=ROOT / "benchmarks"),
-             "sampler": read_model("rok_japan").sampler.model_dump(mode="json")}
+    stamp = stamp_of() | {"versions": package_versions()}
     wanted = {f"{months},{copies}": f"{months}-{copies}" for months, copies in sizes()}
     found = in_processes(SELF, wanted, options.runs, options.seeds, digest_of(stamp))
     by_months = [one for one in found if one["months"] in MONTHS and one["indicators"] == min(
         other["indicators"] for other in found)]
     by_indicators = [one for one in found if one["months"] == USUAL_MONTHS]
-    result = {"seeds": options.seeds, "sizes": found,
-              "not_measured": len(wanted) - len(found),
+    absent = sorted(set(wanted.values()) - {one["name"] for one in found})
+    result = {"seeds": options.seeds, **stamp, "sizes": found, "not_measured": absent,
               "exponents": {"months": exponents(by_months, "months"),
                             "indicators": exponents(by_indicators, "indicators")},
-              "code_hash": code, "machine": machine(), "versions": package_versions()}
+              "machine": machine()}
     write_text(options.out, json.dumps(result, indent=1) + "\n")
     write_text(options.out.with_suffix(".md"), markdown(result))
+    end_with(absent, "sizes")
 
 
 if __name__ == "__main__":

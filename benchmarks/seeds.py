@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pandas as pd
 
 from bayes_alliance.inference import fit_panel, load_model
+from bayes_alliance.inference.result import require_finished
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import posterior_hash
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
@@ -37,7 +38,7 @@ def main() -> None:
     for seed in range(1, options.seeds + 1):
         if seed in done:
             continue
-        fit = fit_panel(spec, panel, hypothesis="H12", seed=seed)
+        fit = require_finished(fit_panel(spec, panel, hypothesis="H12", seed=seed))
         found = fit.diagnostics
         rows.append({"seed": seed, "passed": found.passed, **found.summary(),
                      "attempts": len(fit.provenance["attempts"]),

@@ -6,6 +6,7 @@ some tools sample in processes of their own and others in threads.
 
 import os
 import platform
+import resource
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["family", "machine", "memory", "start"]
+__all__ = ["family", "machine", "memory", "peak_of_own", "start"]
 
 
 def start(command: Sequence[str], log: Path,
@@ -84,6 +85,11 @@ def memory(process: int) -> float:
         return 0.0
     return next((float(line.split()[1]) / 1024 for line in text.splitlines()
                  if line.startswith("Pss:")), 0.0)
+
+
+def peak_of_own() -> float:
+    """Return the largest resident memory of this process so far, in MiB, however short (Linux)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def machine() -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_a_score_is_the_log_of_the_mean_density_over_draws(made):
             densities.append(np.exp(LIKELIHOODS[family].log_density(
                 row["y"], mu, noise, size, 4.0)))
         assert score == pytest.approx(np.log(np.mean(densities)), abs=1e-9)
-        assert of_half == pytest.approx(np.log(np.mean(densities[::2])), abs=1e-9)
+        assert of_half == pytest.approx(np.log(np.mean(densities[:3])), abs=1e-9)
 
 
 def test_a_difference_is_a_mean_over_rows_with_the_spread_of_members():
@@ -99,7 +99,7 @@ def test_a_difference_is_a_mean_over_rows_with_the_spread_of_members():
 
     apart = pairs([f"a{k}" for k in range(10)], [f"b{k}" for k in range(10)])
     even = held_out.difference(table([0.2] * 10), apart, "dyads", "full")
-    assert even["by_half_the_draws"] == 0.0
+    assert even["by_one_chain"] == 0.0
     assert [even[name] for name in ("nats_a_row", "low", "high")] == pytest.approx([0.2] * 3)
     assert (even["rows"], even["dyads"]) == (50, 10)
     mixed = held_out.difference(table([0.4, 0.0] * 5), apart, "dyads", "full", "votes")

@@ -13,21 +13,33 @@ from benchmarks.provenance import kept_table
 H1, HWANG, CHA = known_answer.READINGS
 
 
-@pytest.mark.parametrize(("right", "verdicts", "expected"), [
-    (H1, ("supported", "inconclusive", "contradicted"), "right"),
-    (H1, ("supported", "supported", "inconclusive"), "wrong"),
-    (H1, ("contradicted", "inconclusive", "inconclusive"), "wrong"),
-    (H1, ("inconclusive", "inconclusive", "inconclusive"), "undecided"),
-    (H1, ("withheld", "withheld", "withheld"), "undecided"),
-    (HWANG, ("inconclusive", "supported", "contradicted"), "right"),
-    (HWANG, ("inconclusive", "supported", "supported"), "wrong"),
-    ("", ("inconclusive", "inconclusive", "inconclusive"), "right"),
-    ("", ("inconclusive", "inconclusive", "contradicted"), "wrong"),
-    ("", ("supported", "inconclusive", "inconclusive"), "wrong"),
-    ("", ("withheld", "withheld", "withheld"), "undecided")])
-def test_an_outcome_is_of_all_readings_together(right, verdicts, expected):
+@pytest.mark.parametrize(("case", "verdicts", "expected"), [
+    ("threat", ("supported", "inconclusive", "inconclusive"), "right"),
+    # Credibility does nothing, so no reading of it has the wrong sign.
+    ("threat", ("supported", "inconclusive", "contradicted"), "wrong"),
+    ("threat", ("supported", "supported", "inconclusive"), "wrong"),
+    ("threat", ("contradicted", "inconclusive", "inconclusive"), "wrong"),
+    ("threat", ("inconclusive", "inconclusive", "inconclusive"), "undecided"),
+    ("threat", ("withheld", "withheld", "withheld"), "undecided"),
+    # Credibility's effect is positive, and abandonment says it is negative.
+    ("credibility", ("inconclusive", "supported", "contradicted"), "right"),
+    ("credibility", ("contradicted", "supported", "contradicted"), "wrong"),
+    ("credibility", ("inconclusive", "supported", "supported"), "wrong"),
+    ("neither", ("inconclusive", "inconclusive", "inconclusive"), "right"),
+    ("neither", ("inconclusive", "inconclusive", "contradicted"), "wrong"),
+    ("neither", ("supported", "inconclusive", "inconclusive"), "wrong"),
+    ("neither", ("withheld", "withheld", "withheld"), "undecided")])
+def test_an_outcome_is_of_all_readings_together(case, verdicts, expected):
     found = dict(zip((H1, HWANG, CHA), verdicts, strict=True))
-    assert known_answer.outcome(found, right) == expected
+    assert known_answer.outcome(found, case) == expected
+
+
+def test_a_case_falls_short_by_too_few_right_or_too_many_wrong():
+    def counted(right, wrong):
+        return {"panels": 100, "right": {"count": right}, "wrong": {"count": wrong}}
+
+    assert known_answer.short_of({"a": counted(80, 5), "b": counted(79, 0),
+                                  "c": counted(94, 6)}) == ["b", "c"]
 
 
 def test_outcomes_are_counted_with_exact_intervals():

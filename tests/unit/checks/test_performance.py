@@ -6,17 +6,20 @@ import re
 import pandas as pd
 import pytest
 
+from bayes_alliance.spec import posterior_hash
 from benchmarks import performance
 from benchmarks.dynamics import OPTIONS
 from benchmarks.provenance import SAMPLED, code_hash
 
 
 @pytest.fixture
-def results(tmp_path):
+def results(tmp_path, spec, panel):
     """Figures that meet some goals and miss others; two files are not there."""
-    mark = {"code_hash": code_hash(*SAMPLED)}
+    mark = {"code_hash": code_hash(*SAMPLED), "spec_hash": posterior_hash(spec),
+            "data_hash": panel.data_hash}
     (tmp_path / "speed").mkdir()
     speed = {"ratio": {"stan_same": {"median": 12.5}, "pymc_idiomatic": {"median": 300.0}},
+             "same_posterior": {"stan_same": {"same": True}, "pymc_idiomatic": {"same": False}},
              "made_from": {"ours": mark, "stan_same": mark}}
     startup = {"median": {"warm_first_draw": 4.0, "cold_first_draw": 150.0, "refit_gain": 2.0,
                           "refit_setup_gain": 100.0}, **mark}
@@ -34,7 +37,9 @@ def test_every_goal_is_judged_by_its_figure(results):
     table = performance.table_of(results).set_index("what")
     verdicts = dict(zip(table["measured"], table["verdict"], strict=True))
     assert verdicts["12.5x"] == "missed by a factor of 2.0"
-    assert verdicts["300.0x"] == "met"
+    against = table.loc["the same over PyMC as its documentation teaches"]
+    assert (against["measured"], against["verdict"]) == (
+        "", "not comparable: the posteriors are not the same")
     assert verdicts["4.0 s"] == "met"
     assert verdicts["150 s"] == "missed by a factor of 7.5"
     assert verdicts["19"] == "missed by a factor of 1.05"
@@ -55,10 +60,37 @@ def test_the_readme_quotes_the_table_alone(root):
                                                        table)]
 
 
+def test_figures_of_something_else_are_not_judged():
+    size = {"name": "60-1", "fits": [{"passed": True}]}
+    scaling = {"not_measured": [], "exponents": {"months": {
+        cost: {"exponent": 0.9} for cost in ("gradient", "fit")}},
+        "sizes": [size, {"name": "1000-1", "fits": [{"passed": True}, {"passed": False}]}]}
+    read = {goal.what: goal.read for goal in performance.GOALS}
+    gradient, fit = (read[f"exponent of a {cost}'s cost against months"]
+                     for cost in ("gradient", "fit"))
+    assert gradient(scaling) == 0.9
+    with pytest.raises(performance.NotComparable, match="fail the gate at 1000-1"):
+        fit(scaling)
+    with pytest.raises(performance.NotComparable, match="not measured at 1000-1"):
+        gradient(scaling | {"not_measured": ["1000-1"]})
+    # An option with one seed, where others have two, did not pass with every seed.
+    first, second = list(OPTIONS)[:2]
+    rows = pd.DataFrame({"option": [first, first, second], "passed": True})
+    share = read["options of the dynamics that pass the gate with every seed"](rows)
+    assert share == pytest.approx(100 / len(OPTIONS))
+
+
+@pytest.mark.parametrize("of", ["code_hash", "spec_hash", "data_hash"])
+def test_a_result_of_another_model_or_other_data_is_stale(results, of):
+    path = results / "startup.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {of: "another"}))
+    assert "startup.json" in performance.stale(results)
+
+
 def test_what_is_of_other_code_is_named(results):
     assert performance.stale(results) == ["dynamics.csv"]
     text = performance.markdown(results)
-    assert "Of other code than the present one: dynamics.csv." in text
+    assert "Of other code, model file or data than the present: dynamics.csv." in text
     assert text.count("\n| ") == 2 + len(performance.GOALS)
 
 

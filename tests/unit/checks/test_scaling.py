@@ -22,7 +22,8 @@ def test_an_exponent_is_the_slope_of_logarithms():
     sizes = [{"months": n, "gradient_seconds": 2e-6 * n, "fit_seconds": 0.1 * n**1.5,
               "seconds_an_effective_draw": 3.0} for n in (60, 125, 250, 500)]
     found = scaling.exponents(sizes, "months")
-    assert [one["exponent"] for one in found.values()] == pytest.approx([1.0, 1.5, 0.0], abs=1e-9)
+    for name in ("exponent", "last"):
+        assert [one[name] for one in found.values()] == pytest.approx([1.0, 1.5, 0.0], abs=1e-9)
     rng = np.random.default_rng(1)
     noisy = [one | {"fit_seconds": one["fit_seconds"] * np.exp(0.1 * rng.standard_normal())}
              for one in sizes]
@@ -61,10 +62,16 @@ def test_the_table_has_a_row_a_size_and_says_the_exponents():
     size = {"dyads": 31, "dyad_years": 2170, "rows": 9000, "dimension": 3000, "fits": [],
             "gradient_seconds": 0.0021, "fit_seconds": 12.4, "seconds_an_effective_draw": 0.11,
             "rhat": 1.014, "steps": 15.0, "peak_memory_mb": 900.2}
-    one = {"exponent": 1.02, "low": 0.98, "high": 1.06}
-    text = dyad_scaling.markdown({"sizes": [size], "exponents": {"gradient": one}})
+    one = {"exponent": 1.02, "low": 0.98, "high": 1.06, "last": 1.1}
+    fit = {"panel": "shipped", "dyads": 252, "dyad_years": 12850, "rows": 40000, "seconds": 750.0,
+           "sampling_seconds": 600.0, "passed": True, "peak_memory_mb": 2000.0, "compilations": 2,
+           "compilations_of_another_fit": 0}
+    text = dyad_scaling.markdown({"sizes": [size], "exponents": {"gradient": one}, "whole": [fit],
+                                  "not_measured": ["2000"]})
     assert "| 31 | 2170 | 9000 | 3000 | 2.10 | 12 | 11.0 | 1.01 | 15 | 900 |" in text
-    assert "gradient 1.02 (0.98 to 1.06)" in text
+    assert "gradient 1.02 (0.98 to 1.06; 1.10)" in text
+    assert "| shipped | 252 | 12850 | 40000 | 12.5 | 10.0 | yes | 2000 | 2 | 0 |" in text
+    assert "Not measured, because the run failed: 2000." in text
 
 
 def test_the_sizes_are_those_that_the_docstrings_promise():
