@@ -53,8 +53,8 @@ from benchmarks.scaling import exponents, in_processes, not_measured, slope
 MODEL: Final = "quasi_alliances"
 DYADS: Final = (31, 63, 125, 250, 500, 1000, 2000)
 YEARS: Final = 70
-# As many members for each dyad as in the shipped panel: 57 of 252.
-MEMBERS: Final = 57 / 252
+# As many members for each dyad as in the shipped panel: 57 of 266.
+MEMBERS: Final = 57 / 266
 SETTINGS: Final = {"draws": 200, "tune": 200, "chains": 2}
 # Of a second fit, of which only its compilations are counted.
 SHORT: Final = {"draws": 10, "tune": 10, "chains": 2}

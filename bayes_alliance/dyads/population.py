@@ -5,7 +5,7 @@ in words is said of the numbers beside it.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,6 @@ READINGS: Final[dict[str, dict[str, int]]] = {
     "H2 common ally (Hwang)": {c.BETA_CREDIBILITY: 1, c.DELTA_CREDIBILITY: 1},
     "abandonment (Cha)": {c.BETA_CREDIBILITY: -1, c.DELTA_CREDIBILITY: 1},
 }
-_SURE: Final = 0.9
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def population_effects(fit: DyadFit) -> PopulationResult:
                             for row in table.itertuples()]
     found = readings(fit)
     return PopulationResult(table, found, posterior[[c.VAR_COEFFICIENT, n.VAR_CLASS_COEFFICIENT,
-                                                     n.VAR_SPREAD]], _sentence(fit, table, found))
+                                                     n.VAR_SPREAD]], _sentence(fit, found))
 
 
 def prior_of(spec: DyadModelSpec, group: str) -> Normal:
@@ -134,8 +133,8 @@ def dyad_effects(fit: DyadFit, dyads: list[str] | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``dyad``, ``class``, ``region``, ``coefficient``, ``mean``, ``sd``, ``q05``, ``q50``,
-        ``q95``, ``above_zero``, and ``standardised``: the median of the coefficient times the sd
-        of what it multiplies over the dyad's years, over the sd of its cohesion.
+        ``q95``, ``above_zero``, and ``standardised``: the median of
+        :func:`standardised_effects`.
     """
     for name in dyads or ():
         if name not in fit.dyads:
@@ -155,20 +154,22 @@ def dyad_effects(fit: DyadFit, dyads: list[str] | None = None) -> pd.DataFrame:
 def standardised_effects(fit: DyadFit, dyad: str) -> np.ndarray:
     """Return draws of a dyad's coefficients in sds of its cohesion for an sd of the driver.
 
-    The sds are those over the years in which the dyad is one; what a coefficient multiplies is
-    taken at its posterior mean. Zero for a dyad of a single year, in which nothing moves.
+    The sds are those over the years in which the dyad is one, draw by draw, as in the monthly
+    model. Zero for a dyad of a single year, in which nothing moves.
 
     Returns
     -------
     numpy.ndarray, shape (sample, path coefficient)
     """
     span = _span(fit, dyad)
-    paths = paths_of_dyad(fit, dyad)[..., span].mean(axis=0)
+    moved = paths_of_dyad(fit, dyad)[..., span].std(axis=-1)
     eta = flat_draws(fit.posterior[c.COHESION].sel({n.DIM_DYAD: dyad}))[:, span]
-    spread = eta.std(axis=1)[:, None]
-    scale = np.divide(paths.std(axis=1), spread, out=np.zeros((len(spread), len(paths))),
+    # The two stages' draws are independent of each other: any pairing of them will do.
+    count = min(len(moved), len(eta))
+    spread = eta[:count].std(axis=1)[:, None]
+    scale = np.divide(moved[:count], spread, out=np.zeros((count, moved.shape[1])),
                       where=spread > 0.0)
-    return np.asarray(_coefficients(fit, dyad) * scale)
+    return np.asarray(_coefficients(fit, dyad)[:count] * scale)
 
 
 def _coefficients(fit: DyadFit, dyad: str) -> np.ndarray:
@@ -281,17 +282,11 @@ def flat_draws(array: xr.DataArray) -> np.ndarray:
     return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=float)
 
 
-def _sentence(fit: DyadFit, table: pd.DataFrame, found: pd.DataFrame) -> str:
+def _sentence(fit: DyadFit, found: pd.DataFrame) -> str:
     """Return what the population says, in one sentence."""
-    mine = table[table["group"] == "all"].set_index("coefficient")["above_zero"]
-    told = []
-    for row in found[found["group"] == "all"].itertuples():
-        probability: Any = row.probability
-        signs = READINGS[str(row.reading)]
-        against = max(1.0 - mine[name] if sign > 0 else mine[name] for name, sign in signs.items())
-        verdict = ("is borne out" if probability >= _SURE else
-                   "is contradicted" if against >= _SURE else "stays open")
-        told.append(f"{row.reading} {verdict} (its signs have probability {probability:.2f}, "
-                    f"{row.prior:.2f} before the data)")
+    told = [f"those of {row.reading} {row.probability:.2f} ({row.prior:.2f} before the data)"
+            for row in found[found["group"] == "all"].itertuples()]
     warning = "" if fit.passed else " The fit failed the diagnostics gate: do not report it."
-    return f"On average over {len(fit.dyads)} dyads, {'; '.join(told)}.{warning}"
+    return (f"On average over {len(fit.dyads)} dyads the signs of a reading have this probability: "
+            f"{'; '.join(told)}. A verdict asks for more: whether there is an effect at all."
+            f"{warning}")

@@ -139,6 +139,11 @@ def _check(tables: dict[str, pd.DataFrame]) -> list[Fault]:
     faults += [Fault("dyads.csv", f"row {row.Index}", f"begins in {row.first:g} and ends in "
                      f"{row.last:g}", "first at most last")
                for row in dyads.itertuples() if row.first > row.last]
+    faults += [Fault("dyads.csv", f"row {row.Index}, years", f"is {row.years:g}, of "
+                     f"{row.first:g}-{row.last:g}", f"{row.last - row.first + 1:g}; a pair that is "
+                     "none in some years between is a row for each of its spans")
+               for row in dyads.itertuples()
+               if row.first <= row.last and row.years != row.last - row.first + 1]
     for column, words in _WORDS.items():
         faults += [Fault("indicators.csv", f"row {indicators.index[i]}, {column}",
                          f"is {indicators[column].iloc[i]!r}", ", ".join(words))

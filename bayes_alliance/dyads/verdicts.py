@@ -1,7 +1,8 @@
 r"""What the coefficients of many dyads say of each reading of the theory: a word and its reason.
 
-The evidence of a path is the log Bayes factor of an effect against none,
-:math:`\log p(0) - \log p(0 \mid y)` with both coefficients of the path at zero (Savage-Dickey).
+The evidence of a path is the log Bayes factor of an average effect against none,
+:math:`\log p(0) - \log p(0 \mid y)` with the means of both coefficients of the path at zero
+(Savage-Dickey), the other path in; single dyads may still differ from the mean.
 For the population the posterior density averages over the conditional normals given the classes;
 for a class it is that of the normal with the draws' mean and covariance, and where zero lies more
 than four of its standard deviations away the ratio there is given as a lower bound.
@@ -136,14 +137,14 @@ def _path_of(signs: dict[str, int]) -> str:
 def _decide(probability: float, factor: float, clearly: list[str]) -> tuple[str, str]:
     """Return a verdict and why."""
     if probability >= DIRECTION and factor >= LOG_BAYES_FACTOR:
-        return "supported", "its signs hold, and an effect is clearly favoured over none"
+        return "supported", "its signs hold, and an average effect is clearly favoured over none"
     if clearly:
         told = " and ".join(f"the coefficient of {latent}’s {_KINDS[kind]}" for kind, latent in
                             (name.split("_") for name in clearly))
         return "contradicted", f"{told} {'have' if len(clearly) > 1 else 'has'} the other sign"
     if factor <= -LOG_BAYES_FACTOR:
-        return "inconclusive", "the data speak for no effect of the path"
+        return "inconclusive", "the data speak for no average effect of the path"
     if factor < LOG_BAYES_FACTOR:
-        return "inconclusive", ("too little information: the data hardly tell an effect of the "
-                                "path from none")
-    return "inconclusive", "the path has an effect, but not clearly with these signs"
+        return "inconclusive", ("too little information: the data hardly tell an average effect of "
+                                "the path from none")
+    return "inconclusive", "the path has an average effect, but not clearly with these signs"

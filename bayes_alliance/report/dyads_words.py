@@ -20,7 +20,7 @@ from bayes_alliance.spec import readable
 
 __all__ = ["BANNER", "READING_WORDS", "SIGNS", "ally", "between", "borrowed", "caveat", "effect",
            "episode_name", "episode_sentence", "factor", "group_name", "headlines", "peculiar",
-           "sentences"]
+           "relative", "sentences"]
 
 READING_WORDS: Final = {"H1 common threat": "Common threat (H1)",
                         "H2 common ally (Hwang)": "Common ally (H2, Hwang)",
@@ -74,7 +74,7 @@ def headlines(inputs: DyadReportInputs) -> list[str]:
     if not inputs.passed:
         return []
     told = []
-    sizes = inputs.panel.dyads["class"].value_counts()
+    sizes = {label: _pairs(part) for label, part in inputs.panel.dyads.groupby("class")}
     for label in inputs.spec.model.classes:
         part = inputs.verdicts[inputs.verdicts["group"] == label]
         pieces = [f"{_lower(READING_WORDS[row.reading])} is {row.verdict}"
@@ -143,7 +143,8 @@ def _odds(value: float, bound: bool, latent: str) -> str:
     odds = float(np.exp(abs(value)))
     shown = (f"more than {_MOST_ODDS:.0f} to 1" if odds > _MOST_ODDS
              else f"{'at least ' if bound else ''}{odds:.{1 if odds < 10 else 0}f} to 1")
-    first, second = ("an effect", "none") if value >= 0 else ("no effect", "one")
+    first, second = (("an average effect", "none") if value >= 0
+                     else ("no average effect", "one"))
     return f"{first} of {latent} over {second} by {shown}"
 
 
@@ -214,27 +215,62 @@ def _symbol(coefficient: str) -> str:
     return f"{'β' if kind == 'beta' else 'δ'} of {latent}"
 
 
+def _pairs(dyads: pd.DataFrame) -> int:
+    """Return how many pairs of states some dyads are of: a pair's spells are a dyad each."""
+    return len({frozenset(pair) for pair in dyads[["member_a", "member_b"]].itertuples(
+        index=False)})
+
+
 def caveat(inputs: DyadReportInputs) -> str:
     """Return what every reader needs to know beside the verdicts, with its numbers."""
     dyads, members = len(inputs.panel.dyads), len(inputs.panel.members)
-    pairs = len({frozenset(pair) for pair in inputs.panel.dyads[
-        ["member_a", "member_b"]].itertuples(index=False)})
+    pairs = _pairs(inputs.panel.dyads)
     counted = f"{dyads} dyads ({pairs} pairs)" if pairs < dyads else f"{dyads} dyads"
-    latent = inputs.panel.rows["indicator"].map(inputs.panel.indicators["latent"])
-    mine = inputs.panel.rows[latent == c.COHESION]
-    most = mine["indicator"].value_counts().index[0]
-    bulk = mine["indicator"].value_counts(normalize=True).iloc[0]
     shares = sorted(inputs.between.values())
     return ("These are associations of one specification, not of a grid of them. They are of what "
             "changes within a pair over the years; what sets pairs apart has coefficients of its "
             f"own, for {wording.percent(shares[0])} to {wording.percent(shares[-1])} of the "
             f"variance of what the coefficients multiply lies between pairs. {counted} of "
             f"{members} states share members, which the model ties together through threat and "
-            f"credibility only: intervals may be too narrow. {_of_threat(inputs)}Credibility is "
-            "read from what the ally did, not from what it was believed to do. "
-            f"{wording.percent(bulk)} of the rows of cohesion are of one indicator ("
-            f"{inputs.panel.indicators.at[most, 'meaning']}). "
+            "credibility only; these enter at their posterior means, and how uncertain they are "
+            f"enters no interval and no Bayes factor: intervals may be too narrow. "
+            f"{_of_threat(inputs)}Credibility is read from what the ally did, not from what it was "
+            f"believed to do. {_of_years(inputs)}{_of_cohesion(inputs)}"
             "Fear of entrapment is not measured.")
+
+
+def relative(inputs: DyadReportInputs) -> bool:
+    """Say whether threat and credibility are seen next to other allies only.
+
+    They are where all their indicators have effects of the years: these take up most of what all
+    members share in a year.
+    """
+    mine = inputs.panel.indicators[inputs.panel.indicators["latent"].isin(c.PATHS)]
+    return bool((mine["year_effect"] == 1).all())
+
+
+def _of_years(inputs: DyadReportInputs) -> str:
+    """Return what cannot be seen because it happened to all."""
+    if not relative(inputs):
+        return ""
+    return ("What all allies shared in a year is largely given to the year: threat and credibility "
+            "are those of a state next to the other allies, and a retreat of the ally from all of "
+            "them at once is hardly seen. ")
+
+
+def _of_cohesion(inputs: DyadReportInputs) -> str:
+    """Return what cohesion is read from, where that is mostly one indicator, or a rare yes."""
+    table = inputs.panel.indicators
+    latent = inputs.panel.rows["indicator"].map(table["latent"])
+    mine = inputs.panel.rows[latent == c.COHESION]
+    shares = mine["indicator"].value_counts(normalize=True)
+    told = (f"{wording.percent(shares.iloc[0])} of the rows of cohesion are of one indicator ("
+            f"{table.at[shares.index[0], 'meaning']})")
+    rare = mine[mine["indicator"].map(table["family"]) == "bernoulli"]
+    if len(rare):
+        told += (f"; {wording.percent(len(rare) / len(mine))} are a yes or no, of which "
+                 f"{wording.percent(rare['y'].mean())} are a yes")
+    return f"{told}. "
 
 
 def _of_threat(inputs: DyadReportInputs) -> str:
@@ -286,5 +322,7 @@ def episode_sentence(inputs: DyadReportInputs, episode: str) -> str:
     quantity, sign = CHA_EPISODES[episode].cause
     rise = float(part.loc[quantity, "probability"])
     what, up, down = _CAUSES[quantity]
+    if relative(inputs) and quantity.endswith("_mean"):
+        what += ", next to other allies,"
     return (f"{text}. That {what} {up if sign > 0 else down}, which Cha takes for the cause, has "
             f"probability {wording.probability(rise if sign > 0 else 1.0 - rise)}.")

@@ -177,6 +177,16 @@ def dyad_values(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return found
 
 
+def spells(table: pd.DataFrame) -> pd.Series:
+    """Return names of dyads in which one with years between is named by its first year too."""
+    ordered = table.sort_values(["dyad", "year"])
+    begins = ordered.groupby("dyad")["year"].diff() != 1
+    first = ordered["year"].where(begins).ffill().astype(int)
+    several = begins.groupby(ordered["dyad"]).transform("sum") > 1
+    named = ordered["dyad"].where(~several, ordered["dyad"] + "-" + first.astype(str))
+    return named.reindex(table.index)
+
+
 def build(folder: Path, out: Path) -> None:
     """Write every table of the dataset."""
     sources = Sources(folder)
@@ -187,9 +197,10 @@ def build(folder: Path, out: Path) -> None:
     if len(set(label.values())) < len(label):
         raise ValueError("two states have one label")
     table["dyad"] = [f"{label[i]}-{label[j]}" for i, j in zip(table["i"], table["j"], strict=True)]
-    # A dyad that changes its class counts as two.
+    # A dyad that changes its class counts as two, and so does one that is none for some years.
     classes = table.groupby("dyad")["class"].transform("nunique")
     table.loc[classes > 1, "dyad"] += "-" + table["class"]
+    table["dyad"] = spells(table)
     rows = []
     for indicator, values in member_values(table).items():
         rows += [{"indicator": indicator, "unit": label[cow], "year": int(year),

@@ -74,8 +74,8 @@ def test_each_reading_is_told_by_its_signs():
     assert shares["all", "H1 common threat"] == pytest.approx(0.5, abs=0.1)
     assert shares["all", "H2 common ally (Hwang)"] == 0.0
     assert shares["all", "abandonment (Cha)"] > 0.99
-    for part in ("H1 common threat stays open", "H2 common ally (Hwang) is contradicted",
-                 "abandonment (Cha) is borne out", "On average over 2 dyads"):
+    for part in ("those of H1 common threat 0.5", "those of H2 common ally (Hwang) 0.00",
+                 "those of abandonment (Cha) 1.00", "On average over 2 dyads"):
         assert part in found.sentence
     assert "failed" not in found.sentence
     assert "do not report it" in population_effects(made_up([0, 0, 0, 0], False)).sentence
@@ -135,6 +135,26 @@ def test_standardised_effects_are_of_the_years_in_which_the_pair_is_one():
     assert shares[0][c.BETA_THREAT] != pytest.approx(shares[2][c.BETA_THREAT], rel=0.01)
 
 
+def test_what_a_driver_may_have_done_counts_not_its_mean_over_draws():
+    """Drivers whose draws move by an sd of 2 each in its own way, so that their mean stands still.
+
+    Credibility moves alike in both members, so that the mean of the pair moves as each does.
+    """
+    fit = made_up([0.0, 0.0, 0.5, 0.0])
+    rng = np.random.default_rng(6)
+    moves = np.broadcast_to(2.0 * rng.standard_normal((2, 400, 1, 10)), (2, 400, 3, 10))
+    dims = ["chain", "draw", c.DIM_MEMBER, c.DIM_TIME]
+    drivers = fit.drivers.assign({c.CREDIBILITY: (dims, moves)})
+    table = dyad_effects(replace(fit, drivers=drivers)).set_index(["dyad", "coefficient"])
+    still = dyad_effects(replace(fit, drivers=drivers.assign({c.CREDIBILITY: (
+        dims, np.zeros_like(moves))}))).set_index(["dyad", "coefficient"])
+    for dyad in DYADS:
+        # An sd over ten years of independent draws of sd 2, by one of sd 1: medians around 2.
+        assert table.at[(dyad, c.BETA_CREDIBILITY), "standardised"] == pytest.approx(
+            2.0 * table.at[(dyad, c.BETA_CREDIBILITY), "q50"], rel=0.15)
+        assert still.at[(dyad, c.BETA_CREDIBILITY), "standardised"] == 0.0
+
+
 def test_the_prior_of_a_reading_is_that_of_its_signs():
     """Means of 0.5 with an sd of 0.5 are positive in 84 of 100 draws, in classes in fewer."""
     fit = made_up([0.0, 0.0, 0.0, 0.0])
@@ -173,7 +193,7 @@ def test_a_saved_fit_is_shown(run, tmp_path):
     assert load_dyad_fit(path).dyads == DYADS
     shown = run("show", path)
     assert shown.exit_code == 0, shown.output
-    assert "abandonment (Cha) is borne out" in shown.output
+    assert "those of abandonment (Cha) 1.00" in " ".join(shown.output.split())
     one = run("show", path, "--dyad", "a-b")
     assert one.exit_code == 0, one.output
     assert one.output.count("a-b") >= 4
@@ -265,7 +285,7 @@ def test_the_dataset_is_validated_and_shown_by_the_same_commands(tmp_path, root)
     assert runner.invoke(app, ["data", "validate", "quasi_alliances"]).output == "no faults\n"
     shown = runner.invoke(app, ["data", "show", str(folder)])
     assert shown.exit_code == 0, shown.output
-    assert "dispute,cohesion,dyad,11480,252,1950,2014" in shown.output
+    assert "dispute,cohesion,dyad,11480,266,1950,2014" in shown.output
     wrong = runner.invoke(app, ["data", "show", str(folder), "--figure", str(tmp_path / "a.png")])
     assert wrong.exit_code == 2
     assert "many dyads by year" in wrong.output

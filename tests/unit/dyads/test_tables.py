@@ -44,7 +44,7 @@ def panel(folder):
 
 def test_the_shipped_panel_has_what_its_sources_have(panel):
     assert len(panel.members) == 57
-    assert panel.dyads["class"].value_counts().to_dict() == {"allied": 165, "quasi": 87}
+    assert panel.dyads["class"].value_counts().to_dict() == {"allied": 165, "quasi": 101}
     quasi = panel.dyads[panel.dyads["class"] == "quasi"]
     assert (quasi["region"] == "asia_pacific").sum() == 27
     pair = panel.dyads.loc["south_korea-japan"]
@@ -140,6 +140,16 @@ def test_a_dyad_that_ends_before_it_begins_is_refused(copied):
     kept = copied("dyads", 2, first="1990", last="1980")
     with pytest.raises(DataError, match="row 2: begins in 1990 and ends in 1980"):
         read_tables(kept)
+
+
+def test_years_in_which_a_pair_is_none_make_two_dyads_of_it(copied, folder):
+    """Else they would count as years of the pair: its means over years, its peers."""
+    kept = copied("dyads", 2, first="1950", last="1990", years="30")
+    with pytest.raises(DataError, match=r"row 2, years: is 30, of 1950-1990 \(allowed: 41"):
+        read_tables(kept)
+    dyads = read_tables(folder)["dyads"].set_index("dyad")
+    spans = dyads.loc[[f"philippines-australia-{first}" for first in (1951, 1978)]]
+    assert spans[["first", "last"]].to_numpy().tolist() == [[1951, 1953], [1978, 2020]]
 
 
 def test_values_outside_a_family_are_refused(copied):
