@@ -6,10 +6,14 @@
 that has a row, the flagship is fitted to the rows that end before it, and the rows that end in it
 are scored together. Rows of the month have new errors of their own, and a monthly indicator's own
 error is carried on from its last known row. The posterior is not conditioned on anything later; the
-drivers, governments and administrations of the month are known. A single month tells little:
-differences are added up by episode. Each month's has a Monte Carlo error, and these add up too; so
-beside it stands the ratio of H12's posterior density of no effect before and after the window's
-rows (Savage-Dickey), which is the same difference with the errors of two fits only.
+drivers, governments and administrations of the month are known.
+
+A month's score is the mean of a density over draws. Where few of them bear it (under a hundred by
+Kish's count, under either hypothesis) it is not known, nor is its Monte Carlo error: such a month
+has no figure of its own, as months with many rows have none. A single month tells little anyway, so
+differences are added up by episode; what counts is the ratio of H12's posterior density of no
+effect before and after the window's rows (Savage-Dickey), which is the same difference with the
+errors of two fits only and without a mean of densities.
 
 Fits are kept in ``build/monthly_lfo`` as they are made; an interrupted run goes on.
 """
@@ -44,8 +48,9 @@ from benchmarks.runs import folder_of
 
 HYPOTHESES: Final = ("HX", "H12")
 SETTINGS: Final = {"chains": 2, "tune": 500, "draws": 1000}
-COLUMNS: Final = ("month", "rows", "HX", "H12", "difference", "error", "ratio", "ratio_error",
-                  "passed")
+COLUMNS: Final = ("month", "rows", "HX", "H12", "difference", "error", "bearing", "ratio",
+                  "ratio_error", "passed")
+FEWEST: Final = 100.0
 ALL: Final = (0, 1, 2, 3)
 CODE: Final = (*SAMPLED, *READ, "hypotheses/paths.py", "hypotheses/regression.py",
                "hypotheses/savage_dickey.py")
@@ -106,6 +111,11 @@ class Months(SamplingWrapper):
         with np.load(self.place(month)) as found:
             return np.asarray(found[name])
 
+    def bearing(self, month: int) -> float:
+        """Return how many draws bear a month's mean density, by Kish's count."""
+        weight = np.exp((scores := self.kept(month, "scores")) - scores.max())
+        return float(weight.sum() ** 2 / (weight**2).sum())
+
     def errors(self, month: int) -> float:
         """Return the Monte Carlo error of the log of a month's mean density."""
         scores = self.kept(month, "scores")
@@ -147,6 +157,8 @@ def table_of(found: dict[str, Any], months: dict[str, Months], first: int) -> pd
     table["difference"] = table["H12"] - table["HX"]
     table["error"] = [float(np.hypot(*(mine.errors(month) for mine in months.values())))
                       for month in at]
+    table["bearing"] = [min(mine.bearing(month) for mine in months.values()) for month in at]
+    table.loc[table["bearing"] < FEWEST, [*HYPOTHESES, "difference", "error"]] = np.nan
     # Of H12 alone: what the month's rows take from the density of no effect.
     zero = np.array([months["H12"].kept(month, "zero") for month in (*at, one.months)])
     table["ratio"] = zero[:-1, 0] - zero[1:, 0]
@@ -159,6 +171,7 @@ def by_episode(table: pd.DataFrame, spec: ModelSpec, months: dict[str, Months], 
                ) -> dict[str, dict[str, float]]:
     """Return the added differences of every episode's window and of all months, in nats.
 
+    ``difference``, ``se`` and ``error`` are of the months that are ``known``.
     ``failed`` counts the months of which a fit did not pass its gate, ``end_passed`` says whether
     that after the window did. ``se`` tells how the months differ, ``error`` the Monte Carlo error
     of the sum; ``ratio`` is the same difference by the ratio of H12's density of no effect at both
@@ -169,12 +182,13 @@ def by_episode(table: pd.DataFrame, spec: ModelSpec, months: dict[str, Months], 
     found = {}
     for name, (begin, end) in windows.items():
         part = table[table["month"].between(begin, end)]
+        known = part[part["bearing"] >= FEWEST]
         ends = months["H12"]
         zero = [ends.kept(first + at, "zero") for at in (part.index[0], part.index[-1] + 1)]
         found[name] = {"months": len(part), "rows": int(part["rows"].sum()),
-                       "difference": float(part["difference"].sum()),
-                       "se": float(np.sqrt(len(part) * part["difference"].var(ddof=0))),
-                       "error": float(np.sqrt((part["error"]**2).sum())),
+                       "known": len(known), "difference": float(known["difference"].sum()),
+                       "se": float(np.sqrt(len(known) * known["difference"].var(ddof=0))),
+                       "error": float(np.sqrt((known["error"]**2).sum())),
                        "ratio": float(zero[0][0] - zero[1][0]),
                        "ratio_error": float(np.hypot(zero[0][1], zero[1][1])),
                        "failed": int((~part["passed"]).sum()),

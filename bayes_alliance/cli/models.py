@@ -125,7 +125,8 @@ def _episodes(spec: ModelSpec) -> Iterator[str]:
     yield f"  P(contribution has the change's sign) >= {limit.contribution_probability:g}"
     yield f"  median share of the change >= {limit.contribution_share:g}"
     yield f"  log Bayes factor against HX >= {limit.log_bayes_factor:.4g}"
-    yield f"  the same in a share of specifications >= {limit.specification_share:g}"
+    yield (f"  the same in a share of specifications >= {limit.specification_share:g}, and without "
+           "effects of governments")
     yield "  contradicted mirrors it; everything else is inconclusive"
 
 

@@ -18,10 +18,11 @@ from bayes_alliance.hypotheses.savage_dickey import log_density_at_zero
 from bayes_alliance.hypotheses.size import EffectSizes, effect_sizes
 from bayes_alliance.hypotheses.stepping import Stones, absolute_values
 from bayes_alliance.hypotheses.swings import Swings, rank_swings
-from bayes_alliance.hypotheses.verdicts import Verdicts, judge, readings
+from bayes_alliance.hypotheses.verdicts import Agreement, Verdicts, judge, readings
 from bayes_alliance.hypotheses.windows import fit_until
 
 __all__ = [
+    "Agreement",
     "Borrowed",
     "Cut",
     "EffectSizes",

@@ -22,6 +22,7 @@ Plummer 2015, Statistics and Computing 25, 37-43, for cuts and their multiple im
 from dataclasses import dataclass
 from typing import Final
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -59,7 +60,8 @@ class Cut:
     table : pandas.DataFrame
         ``coefficient``; ``mean``, ``sd`` and probability above zero (``positive``) under H12; the
         same with the drivers cut; ``shift`` (the difference of the means in sds of H12) and its
-        Monte Carlo error, from the chains one by one; ``flag``.
+        Monte Carlo error, of the draws of cohesion by chain, of the drivers drawn and of H12's own
+        draws; ``flag``.
     effective : float
         Median over draws of the drivers of the effective draws of cohesion.
     sentence : str
@@ -116,7 +118,10 @@ def cut_drivers(full: Fit, reference: Fit) -> Cut:
     by_chain = [np.mean(np.einsum("ds,dsk->dk", softmax(np.array(gains)[:, part], axis=1),
                                   mean[:, part]), axis=0)
                 for part in (of_chain == k for k in range(chains))]
-    error = np.std(by_chain, axis=0, ddof=1) / np.sqrt(chains) / own[1]
+    by_driver = np.einsum("ds,dsk->dk", weight, mean)
+    error = np.sqrt(np.var(by_chain, axis=0, ddof=1) / chains
+                    + np.var(by_driver, axis=0, ddof=1) / len(drawn)
+                    + _error_of_mean(full) ** 2) / own[1]
     typical = float(np.median(1.0 / np.sum(weight**2, axis=1)))
     shift = (apart[0] - own[0]) / own[1]
     thin = f"under {_FEWEST:g} effective draws of cohesion"
@@ -125,6 +130,12 @@ def cut_drivers(full: Fit, reference: Fit) -> Cut:
     table = pd.DataFrame(dict(zip(COLUMNS, (c.COEFFICIENTS, *own, *apart, shift, error, flags),
                                   strict=True)))
     return Cut(table, typical, _sentence(table))
+
+
+def _error_of_mean(fit: Fit) -> np.ndarray:
+    """Return the Monte Carlo error of the coefficients' posterior means, shape (coefficient,)."""
+    draws = fit.posterior[[c.VAR_COEFFICIENT]]
+    return np.asarray(az.mcse(draws, method="mean")[c.VAR_COEFFICIENT].to_numpy(), dtype=float)
 
 
 def _moments(mean: np.ndarray, covariance: np.ndarray,

@@ -116,7 +116,8 @@ def _row(episode: str, baseline: str, hypothesis: str, quantity: str, draws: np.
 def directions(fit: Fit) -> list[tuple[Any, ...]]:
     """Return how the drivers moved and how probable the predicted move is, as table rows.
 
-    The joint prediction of a path is that every quantity the verdict names moved as predicted.
+    The joint prediction of a path is that every quantity the verdict names moved as predicted; its
+    opposite, that every one moved the other way.
     """
     rows: list[tuple[Any, ...]] = []
     series = {construct: drivers(fit, construct) for construct in c.PATHS}
@@ -136,9 +137,11 @@ def directions(fit: Fit) -> list[tuple[Any, ...]]:
                 rows.append(_row(name, label, fit.hypothesis, f"direction_{construct}_{member}",
                                  draws, float((draws * wanted["mean"] > 0).mean())))
             named = fit.spec.verdict.direction_quantities[construct]
-            together = np.all([moved[part] * wanted[part] > 0 for part in named], axis=0)
-            rows.append((name, label, fit.hypothesis, f"direction_{construct}", *[np.nan] * 5,
-                         float(together.mean())))
+            for sign, which in ((1.0, ""), (-1.0, "_opposite")):
+                together = np.all([sign * moved[part] * wanted[part] > 0 for part in named],
+                                  axis=0)
+                rows.append((name, label, fit.hypothesis, f"direction_{construct}{which}",
+                             *[np.nan] * 5, float(together.mean())))
     return rows
 
 

@@ -189,12 +189,16 @@ def _differences(before: dict[str, tuple[float, float]], after: dict[str, tuple[
     for name in ZERO:
         spread = 0.0 if name == "HX" else float(np.hypot(error["HX"], error[name]))
         flags = []
-        if spread > _LARGEST_ERROR:
-            flags.append(f"Monte Carlo error above {_LARGEST_ERROR} nats")
+        flags += _uncertain(spread)
         if failed:
             flags.append("a fit failed the gate")
         found[name] = (over["HX"] - over[name], spread, flags)
     return found
+
+
+def _uncertain(error: float) -> list[str]:
+    """Return a flag where a Monte Carlo error is large, or is not known."""
+    return [] if error <= _LARGEST_ERROR else [f"Monte Carlo error above {_LARGEST_ERROR} nats"]
 
 
 def _rows(episode: str, unit: str, found: dict[str, tuple[float, float, list[str]]],
@@ -207,7 +211,7 @@ def _rows(episode: str, unit: str, found: dict[str, tuple[float, float, list[str
         known = top.value - found["H12"][0]
         error = float(np.hypot(least.error, np.hypot(top.error, found["H12"][1])))
         rows.append(_row("H0", episode, unit, (least.value, least.error),
-                         (least.value - known, error), _thin(least, top)))
+                         (least.value - known, error), _uncertain(error) + _thin(least, top)))
     else:
         rows.append(_row("H0", episode, unit, None, (np.nan, np.nan), [NO_ABSOLUTE_VALUES]))
     for name, (difference, spread, flags) in found.items():

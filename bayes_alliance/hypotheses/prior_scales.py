@@ -86,7 +86,7 @@ def over_prior_scales(full: Fit, reference: Fit) -> PriorScales:
     prior = full.spec.priors.coefficient
     mine, theirs = _gains(full), _gains(reference)
     base = mine["H12", prior.sd]
-    zero, zero_error, _ = _log_mean(-base)
+    zero, zero_error, zero_effective = _log_mean(-base)
     rows = []
     for (name, sd), gain in mine.items():
         value, error, effective = _log_mean(gain - base)
@@ -94,7 +94,7 @@ def over_prior_scales(full: Fit, reference: Fit) -> PriorScales:
         # Both means are over the same draws; their errors are taken as independent.
         spread = float(np.hypot(error, zero_error))
         apart = abs(value - zero - check) > 3.0 * np.hypot(spread, check_error)
-        thin = min(effective, check_effective) < _FEWEST
+        thin = min(effective, zero_effective, check_effective) < _FEWEST
         rows.append((name, sd, value - zero, spread, check, check_error, "; ".join(
             ["the two estimates disagree"] * int(apart)
             + [f"under {_FEWEST:g} effective draws"] * int(thin))))

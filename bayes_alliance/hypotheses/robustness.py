@@ -18,8 +18,12 @@ from bayes_alliance import constants as c
 from bayes_alliance.exceptions import DataError, Fault
 from bayes_alliance.hypotheses.episodes import compare_episodes, require_episodes
 from bayes_alliance.hypotheses.evidence import labelled, leave_episode_out
-from bayes_alliance.hypotheses.specifications import COMMITTED, Specification, specifications
-from bayes_alliance.hypotheses.verdicts import PATH_OF, judge
+from bayes_alliance.hypotheses.specifications import (
+    NO_GOVERNMENTS,
+    Specification,
+    specifications,
+)
+from bayes_alliance.hypotheses.verdicts import Agreement, judge
 from bayes_alliance.inference import (
     Fit,
     Gate,
@@ -74,8 +78,8 @@ class Robustness:
     sentence: str
 
     @property
-    def shares(self) -> dict[tuple[str, str], float]:
-        """Share of specifications with the committed one's verdict, by episode and hypothesis."""
+    def agreement(self) -> dict[tuple[str, str], Agreement]:
+        """What the specifications say, by episode and hypothesis; see :func:`agreeing`."""
         return agreeing(self.table)
 
     @property
@@ -85,8 +89,8 @@ class Robustness:
         return labelled(self.table, [name for name in COLUMNS if name not in dims], dims)
 
 
-def agreeing(table: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the share of specifications with the committed one's verdict, of those that converged.
+def agreeing(table: pd.DataFrame) -> dict[tuple[str, str], Agreement]:
+    """Return how many specifications have each verdict, of those that converged.
 
     Parameters
     ----------
@@ -95,17 +99,19 @@ def agreeing(table: pd.DataFrame) -> dict[tuple[str, str], float]:
 
     Returns
     -------
-    dict of (str, str) to float
-        By episode and hypothesis; 0 where none converged. A baseline alone counts for its
-        own episode only: for the others it is the committed specification once more.
+    dict of (str, str) to Agreement
+        By episode and hypothesis; no verdict has a share where none converged. A baseline alone
+        counts for its own episode only: for the others it is the committed specification once
+        more.
     """
     found = {}
     for key, part in table.groupby(["episode", "hypothesis"], sort=False):
-        own = part.loc[part["specification"] == COMMITTED, "verdict"].iloc[0]
         mine = part["specification"].str.startswith(f"{key[0]} against ")
         part = part[part["converged"].astype(bool) & (mine | (part["group"] != "baseline"))]
-        found[(str(key[0]), str(key[1]))] = float((part["verdict"] == own).sum()) / max(
-            len(part), 1)
+        alone = part.loc[part["specification"] == NO_GOVERNMENTS, "verdict"]
+        found[str(key[0]), str(key[1])] = Agreement(
+            part["verdict"].value_counts(normalize=True).to_dict(),
+            str(alone.iloc[0]) if len(alone) else "")
     return found
 
 
@@ -220,9 +226,8 @@ def _run(spec: ModelSpec, chosen: Specification, panel: Panel, item: Member) -> 
     full, reference = (_fit(chosen, panel, item, hypothesis) for hypothesis in ("H12", "HX"))
     without = {name: _fit(chosen, panel, item, "H12", name) for name in spec.episodes}
     converged = all(fit.diagnostics.passed for fit in (full, reference, *without.values()))
-    every = {(episode, hypothesis): 1.0 for episode in spec.episodes for hypothesis in PATH_OF}
     found = judge(chosen.spec, compare_episodes(reference, full).table,
-                  leave_episode_out(full, without).table, every).table
+                  leave_episode_out(full, without).table, ask_grid=False).table
     found = found.assign(specification=chosen.name, group=chosen.group, converged=converged)
     return {"rows": [{name: _plain(row[name]) for name in COLUMNS}
                      for row in found.to_dict("records")]}

@@ -15,13 +15,15 @@ from bayes_alliance.model import Design
 from bayes_alliance.spec import ModelSpec, VariantSpec
 from bayes_alliance.tables import Panel
 
-__all__ = ["COMMITTED", "Specification", "specifications"]
+__all__ = ["COMMITTED", "NO_GOVERNMENTS", "Specification", "specifications"]
 
 COMMITTED: Final = "as committed"
+# A verdict must hold in it, whatever share of the others agrees.
+NO_GOVERNMENTS: Final = "no effects of governments"
 # Standard deviations of the coefficients' prior beside the committed one, as multiples of it.
 _PRIOR_SCALES: Final = (0.5, 2.0)
 # With a spread of governments' effects as small as this they add nothing.
-_NO_GOVERNMENTS: Final = 0.005
+_GOVERNMENT_SD: Final = 0.005
 _RELAXED: Final = 3.0
 
 
@@ -75,8 +77,8 @@ def specifications(spec: ModelSpec, panel: Panel) -> list[Specification]:
                             _with_prior(spec, "coefficient", sd=sd * scale))
               for scale in _PRIOR_SCALES]
     found += _structures(spec)
-    found.append(Specification("no effects of governments", "governments",
-                               _with_prior(spec, "government_sd", sd=_NO_GOVERNMENTS)))
+    found.append(Specification(NO_GOVERNMENTS, "governments",
+                               _with_prior(spec, "government_sd", sd=_GOVERNMENT_SD)))
     found += _baselines(spec)
     deviation = spec.priors.member_deviation.sd * _RELAXED
     found += [

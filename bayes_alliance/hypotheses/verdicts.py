@@ -5,9 +5,10 @@ the data were fitted; whatever is not clearly supported or contradicted is incon
 why.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,14 +19,30 @@ from bayes_alliance.hypotheses.evidence import labelled
 from bayes_alliance.inference import Fit
 from bayes_alliance.spec import ModelSpec
 
-__all__ = ["PATH_OF", "Verdicts", "judge", "prior_positive", "readings"]
+__all__ = ["PATH_OF", "Agreement", "Verdicts", "judge", "prior_positive", "readings"]
 
 PATH_OF: Final = {"H1": c.THREAT, "H2": c.CREDIBILITY}
 COLUMNS = ("episode", "hypothesis", "verdict", "reason", "direction_probability",
            "contribution_probability", "contribution_share", "log_bayes_factor",
            "log_bayes_factor_se", "specification_share")
+_INCONCLUSIVE: Final = "inconclusive"
 # Odds either way within a factor of 1.5: the rows say next to nothing.
 _NOTHING: Final = float(np.log(1.5))
+
+
+class Agreement(NamedTuple):
+    """What the grid of specifications says of one episode and hypothesis.
+
+    Attributes
+    ----------
+    shares : mapping of str to float
+        By verdict, the share of the specifications that converged.
+    without_governments : str
+        The verdict without effects of governments; empty if that did not converge.
+    """
+
+    shares: Mapping[str, float]
+    without_governments: str
 
 
 @dataclass(frozen=True)
@@ -36,8 +53,8 @@ class Verdicts:
     ----------
     table : pandas.DataFrame
         ``episode``, ``hypothesis``, ``verdict``, ``reason``, the least favourable figure over
-        the baselines for each criterion, and the share of specifications that agree (missing
-        until the robustness grid has run).
+        the baselines for each criterion, and the share of specifications with the same verdict
+        (missing until the robustness grid has run).
     sentence : str
         The verdicts in words.
     """
@@ -57,7 +74,8 @@ class Verdicts:
 
 
 def judge(spec: ModelSpec, episodes: pd.DataFrame, evidence: pd.DataFrame,
-          specification_share: dict[tuple[str, str], float] | None = None) -> Verdicts:
+          grid: Mapping[tuple[str, str], Agreement] | None = None, *,
+          ask_grid: bool = True) -> Verdicts:
     """Apply the thresholds.
 
     Parameters
@@ -68,19 +86,22 @@ def judge(spec: ModelSpec, episodes: pd.DataFrame, evidence: pd.DataFrame,
         Table of :func:`bayes_alliance.hypotheses.compare_episodes`.
     evidence : pandas.DataFrame
         Table of :func:`bayes_alliance.hypotheses.leave_episode_out`.
-    specification_share : dict, optional
-        Share of specifications that agree, by episode and hypothesis.
+    grid : mapping of (str, str) to Agreement, optional
+        What the robustness grid says, by episode and hypothesis.
+    ask_grid : bool
+        Whether a verdict asks for the grid at all; the grid's own members are judged without.
 
     Notes
     -----
-    Without the robustness grid the criterion on specifications cannot be met; ``supported`` and
-    ``contradicted`` are then not given, and the reason says that the other criteria hold.
+    ``supported`` and ``contradicted`` ask that enough specifications have the same verdict, and
+    also that without effects of governments. Before the robustness grid has run they are not
+    given, and the reason says that the other criteria hold.
     """
     rows = []
     for episode in spec.episodes:
         for hypothesis, path in PATH_OF.items():
             rows.append(_judge_one(spec, episodes, evidence, episode, hypothesis, path,
-                                   specification_share or {}))
+                                   (grid or {}).get((episode, hypothesis)), ask_grid))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     shown = "; ".join(f"{row.episode}, {row.hypothesis}: {row.verdict} ({row.reason})"
                       for row in table.itertuples())
@@ -88,17 +109,15 @@ def judge(spec: ModelSpec, episodes: pd.DataFrame, evidence: pd.DataFrame,
 
 
 def _judge_one(spec: ModelSpec, episodes: pd.DataFrame, evidence: pd.DataFrame, episode: str,
-               hypothesis: str, path: str,
-               shares: dict[tuple[str, str], float]) -> tuple[Any, ...]:
+               hypothesis: str, path: str, grid: Agreement | None,
+               ask_grid: bool) -> tuple[Any, ...]:
     part = episodes[episodes["episode"] == episode].set_index("quantity")
-    direction = part.loc[[f"direction_{path}"], "probability"]
-    agreeing = part.loc[[f"contribution_{path}"], "probability"]
+    direction, opposite, agreeing = (part.loc[[name], "probability"] for name in (
+        f"direction_{path}", f"direction_{path}_opposite", f"contribution_{path}"))
     share = part.loc[[f"share_{path}"], "q50"]
     row = evidence[(evidence["episode"] == episode) & (evidence["hypothesis"] == hypothesis)
                    & (evidence["unit"] == "leave_episode_out")].iloc[0]
-    agreed = shares.get((episode, hypothesis), np.nan)
-    limit = spec.verdict
-    bayes, error = float(row["difference"]), float(row["difference_se"])
+    limit, bayes, error = spec.verdict, float(row["difference"]), float(row["difference_se"])
     favour = {
         "direction": bool((direction >= limit.direction_probability).all()),
         "contribution": bool((agreeing >= limit.contribution_probability).all()
@@ -106,32 +125,69 @@ def _judge_one(spec: ModelSpec, episodes: pd.DataFrame, evidence: pd.DataFrame, 
         "evidence": bool(bayes >= limit.log_bayes_factor),
     }
     against = {
-        "direction": bool((direction <= 1 - limit.direction_probability).all()),
+        "direction": bool((opposite >= limit.direction_probability).all()),
         "contribution": bool((agreeing <= 1 - limit.contribution_probability).all()
                              and (share <= -limit.contribution_share).all()),
         "evidence": bool(bayes <= -limit.log_bayes_factor),
     }
-    verdict, reason = _decide(favour, against, agreed, bayes, error, limit.specification_share)
+    verdict, reason = _INCONCLUSIVE, ""
+    for name, criteria in (("supported", favour), ("contradicted", against)):
+        if all(criteria.values()):
+            held = _held_back(name, grid, limit.specification_share) if ask_grid else ""
+            verdict, reason = (_INCONCLUSIVE, held) if held else (name, _given(name, grid))
+    if not reason:
+        failed = [name for name, holds in favour.items() if not holds]
+        reason = f"not met: {', '.join(failed)}; {_why(spec, part, path, failed, bayes, error)}"
+    agreed = np.nan if grid is None else float(grid.shares.get(verdict, 0.0))
     return (episode, hypothesis, verdict, reason, float(direction.min()), float(agreeing.min()),
             float(share.min()), bayes, error, agreed)
 
 
-def _decide(favour: dict[str, bool], against: dict[str, bool], agreed: float, bayes: float,
-            error: float, needed: float) -> tuple[str, str]:
-    for verdict, criteria in (("supported", favour), ("contradicted", against)):
-        if all(criteria.values()):
-            if np.isnan(agreed):
-                return "inconclusive", (f"all criteria for {verdict} hold, but the robustness "
-                                        "grid has not been run")
-            if agreed >= needed:
-                return verdict, f"all criteria hold in {agreed:.0%} of specifications"
-            return "inconclusive", f"only {agreed:.0%} of specifications agree"
-    failed = [name for name, holds in favour.items() if not holds]
-    if abs(bayes) <= _NOTHING + error:
+def _given(verdict: str, grid: Agreement | None) -> str:
+    """Return why a verdict is given."""
+    told = "" if grid is None else f" in {grid.shares[verdict]:.0%} of specifications"
+    return f"all criteria hold{told}"
+
+
+def _held_back(verdict: str, grid: Agreement | None, needed: float) -> str:
+    """Return why a verdict whose other criteria hold is not given; empty if it is."""
+    if grid is None:
+        return f"all criteria for {verdict} hold, but the robustness grid has not been run"
+    agreed = grid.shares.get(verdict, 0.0)
+    if agreed < needed:
+        return f"all criteria for {verdict} hold, but only in {agreed:.0%} of specifications"
+    if grid.without_governments != verdict:
+        return f"all criteria for {verdict} hold, but not without effects of governments"
+    return ""
+
+
+def _why(spec: ModelSpec, part: pd.DataFrame, path: str, failed: list[str], bayes: float,
+         error: float) -> str:
+    """Return why nothing is decided: no effect of the size asked for, or too little information."""
+    limit = spec.verdict
+    small = part.loc[[f"share_{path}"]].set_index("baseline")["q95"]
+    small = small[small < limit.contribution_share]
+    if np.isnan(bayes):
+        why = "the evidence could not be computed"
+    elif len(small):
+        why = (f"no effect of that size: its share of the change is under "
+               f"{limit.contribution_share:.0%} with probability 0.95 (against "
+               f"{_named(small.index)})")
+    elif abs(bayes) <= _NOTHING + np.nan_to_num(error):
         why = "too little information: the held-out rows hardly tell the hypotheses apart"
     else:
         why = "the held-out rows lean against it" if bayes < 0 else "the held-out rows lean to it"
-    return "inconclusive", f"not met: {', '.join(failed)}; {why}"
+    moved = part.loc[["change"]].set_index("baseline")["probability"]
+    sure = limit.contribution_probability
+    unsure = moved[(moved < sure) & (moved > 1 - sure)]
+    if "contribution" in failed and len(unsure):
+        why += (f"; how cohesion itself moved is unsure (against {_named(unsure.index)}), so that "
+                "no contribution can have its sign for sure")
+    return why
+
+
+def _named(baselines: pd.Index) -> str:
+    return ", ".join(str(name).replace("_", " ") for name in baselines)
 
 
 def prior_positive(spec: ModelSpec) -> float:

@@ -149,7 +149,8 @@ def power_sentence(shares: pd.DataFrame, verdict: VerdictSpec) -> str:
     pieces = [f"Where a path acts with true coefficients of {largest:g} and its hypothesis holds "
               "of the episode (its drivers moved as predicted and it made "
               f"{verdict.contribution_share:.0%} of the change or more, at every baseline), it is "
-              f"called supported in: {'; '.join(told)}."]
+              "called supported, by all criteria but the grid's, in: "
+              f"{'; '.join(told)}."]
     best = acting.dropna(subset="largest").sort_values("largest").tail(1)
     pieces += [f"The largest log Bayes factor of any panel in which its path acts so is "
                f"{row.largest:+.2f} nats ({row.hypothesis}, {row.episode.replace('_', ' ')}), "
@@ -157,9 +158,11 @@ def power_sentence(shares: pd.DataFrame, verdict: VerdictSpec) -> str:
                for row in best.itertuples()]
     none = own[own["path"] == NONE]
     wrong = float(max(none["supported"].max(), none["contradicted"].max()))
+    panels = int(none["panels"].min())
+    ends = stats.binomtest(round(wrong * panels), panels).proportion_ci(_INTERVAL)
     pieces.append("Where no path acts, a hypothesis is called supported, or contradicted, in "
-                  f"{f'at most {wrong:.0%}' if wrong else 'none'} of {int(none['panels'].min())} "
-                  "panels.")
+                  f"{f'at most {wrong:.0%}' if wrong else 'none'} of {panels} panels (a rate of up "
+                  f"to {ends.high:.0%} is compatible with that).")
     for design, part in shares[shares["acts"] & (shares["design"] != OBSERVED)].groupby(
             "design", sort=False):
         some = part[part["holds"] > 0]
@@ -167,7 +170,9 @@ def power_sentence(shares: pd.DataFrame, verdict: VerdictSpec) -> str:
             low, high = f"{some['found'].min():.0%}", f"{some['found'].max():.0%}"
             pieces.append(f"With {design} it is called so in "
                           f"{low if low == high else f'{low} to {high}'} of such panels, by "
-                          f"hypothesis and episode (at least {some['holds'].min()} each).")
+                          f"hypothesis and episode (intervals within {some['found_low'].min():.0%} "
+                          f"to {some['found_high'].max():.0%}, at least {some['holds'].min()} "
+                          "panels each).")
     return " ".join(pieces)
 
 

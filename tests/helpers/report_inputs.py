@@ -209,6 +209,8 @@ def make_episodes(spec, rng):
                 for part in ("mean", "gap", *spec.model.members):
                     add(name, baseline, "HX", f"direction_{path}_{part}", rng.normal(0, 0.6), 0.3,
                         float(rng.uniform(0.2, 1)))
+                rows.append((name, baseline, "HX", f"direction_{path}_opposite", *[np.nan] * 5,
+                             0.1))
                 rows.append((name, baseline, "HX", f"direction_{path}", *[np.nan] * 5,
                              float(rng.uniform(0.1, 0.95))))
             parts = rng.normal(0, 0.3, len(c.COMPONENTS))

@@ -8,6 +8,7 @@ from scipy.stats import multivariate_normal
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses import (
+    Agreement,
     compare_episodes,
     components,
     judge,
@@ -234,21 +235,28 @@ def test_readings_are_regions_of_the_coefficients(full):
     assert table.loc["abandonment (Cha)", "posterior"] == pytest.approx(inside)
 
 
-def table_for(direction, contribution, share):
+def table_for(direction, contribution, share, *, opposite=0.0, largest=1.0, moved=0.99):
     rows = []
     for episode in ("friction", "cohesion"):
+        rows.append((episode, "b", "H12", "change", np.nan, np.nan, moved))
         for path in c.PATHS:
-            rows += [(episode, "b", "HX", f"direction_{path}", np.nan, direction),
-                     (episode, "b", "H12", f"contribution_{path}", np.nan, contribution),
-                     (episode, "b", "H12", f"share_{path}", share, contribution)]
+            rows += [(episode, "b", "HX", f"direction_{path}", np.nan, np.nan, direction),
+                     (episode, "b", "HX", f"direction_{path}_opposite", np.nan, np.nan, opposite),
+                     (episode, "b", "H12", f"contribution_{path}", np.nan, np.nan, contribution),
+                     (episode, "b", "H12", f"share_{path}", share, largest, contribution)]
     return pd.DataFrame(rows, columns=["episode", "baseline", "hypothesis", "quantity", "q50",
-                                       "probability"])
+                                       "q95", "probability"])
 
 
 def evidence_for(difference):
     return pd.DataFrame([(hypothesis, episode, "leave_episode_out", difference, 0.01)
                          for hypothesis in ("H1", "H2") for episode in ("friction", "cohesion")],
                         columns=["hypothesis", "episode", "unit", "difference", "difference_se"])
+
+
+def grid_of(spec, shares, without="supported"):
+    return {(episode, hypothesis): Agreement(shares, without) for episode in spec.episodes
+            for hypothesis in ("H1", "H2")}
 
 
 @pytest.mark.parametrize(("direction", "contribution", "share", "difference", "agreed", "verdict"),
@@ -259,13 +267,60 @@ def evidence_for(difference):
                           (0.95, 0.85, 0.4, 2.0, 0.9, "inconclusive"),
                           (0.95, 0.95, 0.2, 2.0, 0.9, "inconclusive"),
                           (0.95, 0.95, 0.4, 1.0, 0.9, "inconclusive"),
-                          (0.05, 0.05, -0.4, -2.0, 0.9, "contradicted")])
+                          (0.0, 0.05, -0.4, -2.0, 0.9, "contradicted")])
 def test_verdicts_follow_the_thresholds(spec, direction, contribution, share, difference, agreed,
                                         verdict):
-    shares = None if agreed is None else {(episode, hypothesis): agreed
-                                          for episode in spec.episodes
-                                          for hypothesis in ("H1", "H2")}
-    found = judge(spec, table_for(direction, contribution, share), evidence_for(difference),
-                  shares)
+    own = "contradicted" if difference < 0 else "supported"
+    grid = None if agreed is None else grid_of(spec, {own: agreed, "inconclusive": 1 - agreed},
+                                               own)
+    found = judge(spec, table_for(direction, contribution, share, opposite=0.95 * (not direction)),
+                  evidence_for(difference), grid)
     assert (found.table["verdict"] == verdict).all()
     assert (found.table["reason"] != "").all()
+    told = found.table["specification_share"]
+    assert told.isna().all() if grid is None else (
+        told == pytest.approx(grid["friction", "H1"].shares[verdict]))
+
+
+def test_specifications_that_agree_on_another_verdict_support_nothing(spec):
+    """The share is of the verdict that would be given, whatever a shorter fit of it said."""
+    strong = table_for(0.95, 0.95, 0.4), evidence_for(2.0)
+    found = judge(spec, *strong, grid_of(spec, {"inconclusive": 1.0}, "inconclusive")).table
+    assert set(found["verdict"]) == {"inconclusive"}
+    assert found["reason"].str.contains("only in 0% of specifications").all()
+    assert set(found["specification_share"]) == {1.0}
+
+
+@pytest.mark.parametrize("without", ["inconclusive", ""])
+def test_a_verdict_must_hold_without_effects_of_governments(spec, without):
+    grid = grid_of(spec, {"supported": 0.98, "inconclusive": 0.02}, without)
+    found = judge(spec, table_for(0.95, 0.95, 0.4), evidence_for(2.0), grid).table
+    assert set(found["verdict"]) == {"inconclusive"}
+    assert found["reason"].str.contains("not without effects of governments").all()
+
+
+def test_a_member_of_the_grid_is_judged_without_it(spec):
+    found = judge(spec, table_for(0.95, 0.95, 0.4), evidence_for(2.0), ask_grid=False).table
+    assert set(found["verdict"]) == {"supported"}
+
+
+def test_a_prediction_that_half_holds_is_no_contradiction(spec):
+    """Of two quantities one moved as predicted: together they have not, nor the other way."""
+    half = table_for(0.0, 0.05, -0.4, opposite=0.0), evidence_for(-2.0)
+    found = judge(spec, *half, grid_of(spec, {"contradicted": 1.0}, "contradicted")).table
+    assert set(found["verdict"]) == {"inconclusive"}
+
+
+@pytest.mark.parametrize(("table", "difference", "reason"), [
+    ({"largest": 0.2}, 0.0, "no effect of that size: its share of the change is under 25%"),
+    ({}, 0.0, "too little information"),
+    ({}, 0.9, "the held-out rows lean to it"),
+    ({}, -0.9, "the held-out rows lean against it"),
+    ({}, np.nan, "the evidence could not be computed"),
+    ({"moved": 0.3}, 0.0, "how cohesion itself moved is unsure (against b)")])
+def test_the_reason_tells_no_effect_from_too_little(spec, table, difference, reason):
+    found = judge(spec, table_for(0.5, 0.5, 0.1, **table), evidence_for(difference)).table
+    assert found["reason"].str.contains(reason, regex=False).all()
+    surely = judge(spec, table_for(0.5, 0.5, 0.1, **table | {"moved": 0.95}),
+                   evidence_for(difference)).table
+    assert not surely["reason"].str.contains("unsure").any()

@@ -9,7 +9,7 @@ import pytest
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import DataError, SchemaError, SpecError
-from bayes_alliance.hypotheses import Robustness, agreeing, judge
+from bayes_alliance.hypotheses import Agreement, Robustness, agreeing, judge
 from bayes_alliance.hypotheses.robustness import (
     COLUMNS,
     Member,
@@ -18,7 +18,11 @@ from bayes_alliance.hypotheses.robustness import (
     robustness,
     run_member,
 )
-from bayes_alliance.hypotheses.specifications import COMMITTED, specifications
+from bayes_alliance.hypotheses.specifications import (
+    COMMITTED,
+    NO_GOVERNMENTS,
+    specifications,
+)
 from bayes_alliance.model import build_design
 from bayes_alliance.report import read_grid, write_grid
 
@@ -182,11 +186,12 @@ def made_up(verdicts):
     return Robustness(table, _sentence(table))
 
 
-def test_shares_are_of_the_committed_verdict():
-    found = made_up({COMMITTED: "supported", "a": "supported", "b": "inconclusive",
+def test_shares_are_of_each_verdict():
+    found = made_up({COMMITTED: "supported", NO_GOVERNMENTS: "supported", "b": "inconclusive",
                      "c": "contradicted"})
-    assert found.shares == dict.fromkeys(found.shares, 0.5)
-    assert agreeing(found.table) == found.shares
+    shares = {"supported": 0.5, "inconclusive": 0.25, "contradicted": 0.25}
+    assert found.agreement == dict.fromkeys(found.agreement, (shares, "supported"))
+    assert agreeing(found.table) == found.agreement
     assert "supported 2" in found.sentence
     assert "4 specifications" in found.sentence
     assert dict(found.data.sizes) == {"specification": 4, "episode": 2, "hypothesis": 2}
@@ -199,10 +204,13 @@ def test_a_share_counts_what_converged_and_no_specification_twice():
     table["converged"] = table["specification"] != "c"
     table.loc[table["specification"].str.contains("against"), "group"] = "baseline"
     found = agreeing(table)
-    assert found["friction", "H1"] == pytest.approx(2 / 4)
-    assert found["cohesion", "H1"] == pytest.approx(2 / 3)
+    assert found["friction", "H1"].shares == pytest.approx(
+        {"inconclusive": 2 / 4, "supported": 2 / 4})
+    assert found["cohesion", "H1"].shares == pytest.approx(
+        {"inconclusive": 2 / 3, "supported": 1 / 3})
     assert "converge: 1 (c), which no share counts" in _sentence(table)
-    assert set(agreeing(table.assign(converged=False)).values()) == {0.0}
+    none = agreeing(table.assign(converged=False))
+    assert list(none.values()) == [({}, "")] * 4
 
 
 def test_an_indicator_called_like_a_set_has_a_name_of_its_own(spec, panel):
@@ -225,21 +233,23 @@ def test_a_model_without_episodes_has_no_grid(spec, panel, monkeypatch):
 
 
 def test_the_share_decides_where_all_else_holds(spec):
-    rows = []
+    rows = [("friction", "b", "H12", "change", np.nan, np.nan, 0.99)]
     for path in c.PATHS:
-        rows += [("friction", "b", "HX", f"direction_{path}", np.nan, 0.99),
-                 ("friction", "b", "H12", f"contribution_{path}", np.nan, 0.99),
-                 ("friction", "b", "H12", f"share_{path}", 0.5, 0.99)]
+        rows += [("friction", "b", "HX", f"direction_{path}", np.nan, np.nan, 0.99),
+                 ("friction", "b", "HX", f"direction_{path}_opposite", np.nan, np.nan, 0.0),
+                 ("friction", "b", "H12", f"contribution_{path}", np.nan, np.nan, 0.99),
+                 ("friction", "b", "H12", f"share_{path}", 0.5, 0.9, 0.99)]
     episodes = pd.DataFrame(rows, columns=["episode", "baseline", "hypothesis", "quantity", "q50",
-                                           "probability"])
+                                           "q95", "probability"])
     evidence = pd.DataFrame([(name, "friction", "leave_episode_out", 2.0, 0.01)
                              for name in ("H1", "H2")],
                             columns=["hypothesis", "episode", "unit", "difference",
                                      "difference_se"])
     one = spec.model_copy(update={"episodes": {"friction": spec.episodes["friction"]}})
     for share, verdict in ((0.9, "supported"), (0.5, "inconclusive")):
-        shares = dict.fromkeys([("friction", "H1"), ("friction", "H2")], share)
-        assert set(judge(one, episodes, evidence, shares).table["verdict"]) == {verdict}
+        told = Agreement({"supported": share, "inconclusive": 1 - share}, "supported")
+        grid = dict.fromkeys([("friction", "H1"), ("friction", "H2")], told)
+        assert set(judge(one, episodes, evidence, grid).table["verdict"]) == {verdict}
 
 
 def test_a_grid_of_other_data_or_another_model_is_not_taken_up(spec, panel, tmp_path):
@@ -249,7 +259,7 @@ def test_a_grid_of_other_data_or_another_model_is_not_taken_up(spec, panel, tmp_
     path = write_grid(found, spec, panel, tmp_path)
     kept = read_grid(tmp_path, spec, panel)
     assert list(kept) == list(COLUMNS)
-    assert agreeing(kept) == found.shares
+    assert agreeing(kept) == found.agreement
     other = spec.model_copy(update={"sampler": spec.sampler.model_copy(update={"draws": 901})})
     assert read_grid(tmp_path, other, panel) is None
     # A specification that the model file has gained since.

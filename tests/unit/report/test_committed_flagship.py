@@ -53,7 +53,7 @@ def test_all_that_takes_long_was_computed_and_taken_up(folder, spec, panel, tabl
 
 
 def test_verdicts_are_those_of_the_tables_and_thresholds(folder, spec, panel, tables):
-    shares = agreeing(read_beside(folder, spec, panel).grid)
+    grid = agreeing(read_beside(folder, spec, panel).grid)
     episodes = tables["episodes.csv"].set_index(["episode", "quantity"])["probability"].sort_index()
     evidence = tables["hypotheses.csv"].set_index(
         ["episode", "hypothesis", "unit"])["difference"].sort_index()
@@ -67,13 +67,15 @@ def test_verdicts_are_those_of_the_tables_and_thresholds(folder, spec, panel, ta
         assert row.contribution_probability == pytest.approx(least["contribution"], abs=1e-5)
         assert row.log_bayes_factor == pytest.approx(
             evidence[row.episode, row.hypothesis, "leave_episode_out"], abs=1e-5)
+        told = grid[row.episode, row.hypothesis]
         assert row.specification_share == pytest.approx(
-            shares[row.episode, row.hypothesis], abs=1e-5)
+            told.shares.get(row.verdict, 0.0), abs=1e-5)
         met = (row.direction_probability >= limit.direction_probability
                and row.contribution_probability >= limit.contribution_probability
                and row.contribution_share >= limit.contribution_share
                and row.log_bayes_factor >= limit.log_bayes_factor
-               and row.specification_share >= limit.specification_share)
+               and told.shares.get("supported", 0.0) >= limit.specification_share
+               and told.without_governments == "supported")
         assert (row.verdict == "supported") == met
         if row.verdict == "contradicted":
             assert row.log_bayes_factor <= -limit.log_bayes_factor
