@@ -33,7 +33,9 @@ def instead(monkeypatch, full):
 
 
 def test_a_month_is_scored_by_a_fit_that_knows_what_ended_before_it(spec, panel, full, instead,
-                                                                    tmp_path):
+                                                                    tmp_path, monkeypatch):
+    # The fits here have fewer draws than a month's figure must rest on.
+    monkeypatch.setattr(lfo, "FEWEST", 1.0)
     months = lfo.Months(spec, panel, "H12", tmp_path)
     first = months.months - 2
     whole = months.whole(first)
@@ -70,6 +72,11 @@ def test_a_month_is_scored_by_a_fit_that_knows_what_ended_before_it(spec, panel,
     weights = np.exp(scores - scores.max())
     rough = weights.std() / weights.mean() / np.sqrt(weights.size)
     assert rough * 0.5 < table["error"].iloc[0] / np.sqrt(2.0) < rough * 5.0
+    assert table["bearing"].iloc[0] == pytest.approx(weights.sum() ** 2 / (weights**2).sum())
+    monkeypatch.setattr(lfo, "FEWEST", 1e6)
+    thin = lfo.table_of({"HX": found, "H12": found}, both, first)
+    assert thin[["HX", "H12", "difference", "error"]].isna().all(axis=None)
+    assert thin["ratio"].to_numpy() == pytest.approx(table["ratio"].to_numpy())
 
 
 def test_a_fit_that_was_cut_short_is_not_kept(spec, panel, full, monkeypatch, tmp_path):
@@ -84,14 +91,13 @@ class Ends:
     """Densities at zero that grow by a tenth a month."""
 
     def kept(self, month, name):
-        assert name == "zero"
-        return np.array([0.1 * month, 0.03])
+        return {"zero": np.array([0.1 * month, 0.03]), "passed": np.array(True)}[name]
 
 
 def test_differences_are_added_up_by_episode(spec):
     months = [str(one) for one in pd.period_range("2018-11", "2023-12", freq="M")]
     table = pd.DataFrame({"month": months, "rows": 2, "difference": [0.1, -0.1] * 31,
-                          "error": 0.05, "passed": [False] + [True] * 61})
+                          "error": 0.05, "bearing": 500.0, "passed": [False] + [True] * 61})
     found = lfo.by_episode(table, spec, {"H12": Ends()}, 178)
     assert list(found) == [*spec.episodes, "all months"]
     friction = found["friction"]
@@ -101,5 +107,13 @@ def test_differences_are_added_up_by_episode(spec):
     assert friction["error"] == pytest.approx(np.sqrt(14) * 0.05)
     assert friction["ratio"] == pytest.approx(-1.4)
     assert friction["ratio_error"] == pytest.approx(np.sqrt(2) * 0.03)
+    assert friction["known"] == 14
+    assert friction["end_passed"]
+    # A month that few draws bear has no part in the sum.
+    table.loc[1, ["bearing", "difference", "error"]] = 20.0, np.nan, np.nan
+    thin = lfo.by_episode(table, spec, {"H12": Ends()}, 178)["friction"]
+    assert (thin["known"], thin["months"]) == (13, 14)
+    assert thin["difference"] == pytest.approx(0.1)
+    assert thin["ratio"] == friction["ratio"]
     assert found["all months"]["months"] == 62
     assert found["all months"]["ratio"] == pytest.approx(-6.2)

@@ -65,7 +65,7 @@ def test_an_inconclusive_verdict_says_why(panel):
         assert table.at[("quasi", "H1 common threat"), "verdict"] == "inconclusive"
         return table.at[("quasi", "H1 common threat"), "reason"]
 
-    assert "no effect" in reason([0, 0, 0, 0], 0.05)
+    assert "no average effect" in reason([0, 0, 0, 0], 0.05)
     assert "too little information" in reason([0.3, 0.3, 0, 0], 0.4)
     assert "not clearly with these signs" in reason([1.0, 0.0, 0, 0], 0.1)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import arviz as az
 import numpy as np
 import pytest
 from scipy import stats
@@ -77,6 +78,10 @@ def test_with_cohesion_known_the_cut_is_the_mean_over_the_drivers(made_up, rival
     assert table["cut_mean"].to_numpy() == pytest.approx(np.mean(means, axis=0), abs=1e-9)
     spread = np.sqrt(np.mean(variances, axis=0) + np.var(means, axis=0))
     assert table["cut_sd"].to_numpy() == pytest.approx(spread, rel=1e-9)
+    # Cohesion's draws do not differ; the twelve drivers do, and H12's mean has an error of its own.
+    own = az.mcse(made_up.posterior[[c.VAR_COEFFICIENT]], method="mean")[c.VAR_COEFFICIENT]
+    error = np.sqrt(np.var(means, axis=0, ddof=1) / 12 + own.to_numpy() ** 2)
+    assert table["shift_error"].to_numpy() == pytest.approx(error / table["sd"], rel=1e-6)
 
 
 def test_with_the_drivers_known_cohesion_is_weighed_by_how_well_they_explain_it(made_up,
@@ -98,7 +103,9 @@ def test_with_the_drivers_known_cohesion_is_weighed_by_how_well_they_explain_it(
     assert "effective draws" in found.table["flag"].iloc[0]
     apart = [weight[part] @ np.array(means)[part] / weight[part].sum()
              for part in (slice(0, 6), slice(6, 12))]
-    error = abs(apart[0] - apart[1]) / 2.0 / found.table["sd"].to_numpy()
+    # The drivers are the same in all draws: what is left is cohesion's draws and H12's own.
+    own = az.mcse(made_up.posterior[[c.VAR_COEFFICIENT]], method="mean")[c.VAR_COEFFICIENT]
+    error = np.hypot((apart[0] - apart[1]) / 2.0, own.to_numpy()) / found.table["sd"].to_numpy()
     assert found.table["shift_error"].to_numpy() == pytest.approx(error, rel=1e-6)
 
 

@@ -310,11 +310,13 @@ def test_shares_are_counts_with_exact_intervals_and_what_failed_is_withheld(spec
 def test_the_result_speaks_and_is_drawn(spec):
     found = Power(made_up(5), spec.verdict)
     assert "and it made 25% of the change or more, at every baseline" in found.sentence
-    assert ("called supported in: H1 in friction 100% of 3 panels (29% to 100%); H1 in cohesion"
-            in found.sentence)
-    assert "supported, or contradicted, in none of 5 panels." in found.sentence
-    assert f"With {LONGER} it is called so in 100% of such panels, by hypothesis and episode (at " \
-        "least 3 each)." in found.sentence
+    assert ("called supported, by all criteria but the grid's, in: H1 in friction 100% of 3 panels "
+            "(29% to 100%); H1 in cohesion" in found.sentence)
+    # Clopper-Pearson for none of 5.
+    assert ("supported, or contradicted, in none of 5 panels (a rate of up to 52% is compatible "
+            "with that)." in found.sentence)
+    assert (f"With {LONGER} it is called so in 100% of such panels, by hypothesis and episode "
+            "(intervals within 29% to 100%, at least 3 panels each)." in found.sentence)
     assert "is +1.90 nats" in found.sentence
     assert found.data["found"].dims == ("design", "path", "size", "episode", "hypothesis")
     panels = [axes for axes in found.plot().axes if axes.get_visible()]
