@@ -20,12 +20,13 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import special
+from scipy import special, stats
 
 from bayes_alliance import constants as c
 from bayes_alliance.inference import Fit
-from bayes_alliance.model import build_design
-from bayes_alliance.model.predict import flatten, log_likelihood
+from bayes_alliance.model import Design, build_design
+from bayes_alliance.model.layout import WITHOUT_NOISE
+from bayes_alliance.model.predict import Samples, flatten, log_likelihood, row_predictor
 from bayes_alliance.spec.priors import HalfNormal, LogNormal, Normal
 
 __all__ = ["Sensitivity", "power_scaling"]
@@ -151,19 +152,36 @@ def _log_density(values: xr.DataArray, prior: Normal | HalfNormal | LogNormal) -
 
 
 def _log_likelihoods(fit: Fit) -> xr.Dataset:
-    """Return the log likelihood of every indicator's rows given the states, chain and draw."""
+    """Return the log likelihood of every indicator's rows given the states, chain and draw.
+
+    Of a count that has a logit of its own, both the count given the logit and the logit given the
+    states: the second is what says anything of the states.
+    """
     design = build_design(fit.spec, fit.panel, fit.hypothesis)
     samples = flatten(fit.posterior)
     shape = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    found = {}
+    logits, found = _of_logits(samples, design), {}
     for k, name in enumerate(design.coords[c.DIM_INDICATOR]):
         mine = (design.data["row_indicator"] == k) * design.data["weight"]
         if not mine.any():
             continue
         alone = replace(design, data={**design.data, "weight": mine.astype(float)})
-        total = log_likelihood(samples, alone, fit.spec)
+        total = log_likelihood(samples, alone, fit.spec) + logits @ mine
         found[name] = (("chain", "draw"), total.reshape(shape))
     return xr.Dataset(found)
+
+
+def _of_logits(samples: Samples, design: Design) -> np.ndarray:
+    """Return the log density of the logits of counts, zero for other rows, shape (sample, row)."""
+    found = np.zeros((samples.size, len(design.rows)))
+    blocks = [design.blocks[family] for family in WITHOUT_NOISE if family in design.blocks]
+    if blocks:
+        mu, noise = row_predictor(samples, design), samples.values[c.VAR_NOISE]
+        for block in blocks:
+            found[:, block] = stats.norm.logpdf(
+                samples.values[c.VAR_OBSERVATION_LOGIT], mu[:, block],
+                noise[:, design.data["row_indicator"][block]])
+    return found
 
 
 def _cells(found: xr.Dataset) -> list[tuple[str, float]]:

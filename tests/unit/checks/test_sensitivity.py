@@ -11,7 +11,7 @@ from bayes_alliance import constants as c
 from bayes_alliance.checks import power_scaling, sensitivity
 from bayes_alliance.checks.sensitivity import GROUPS, _log_likelihoods, _log_priors
 from bayes_alliance.model import build_design
-from bayes_alliance.model.predict import flatten, log_likelihood
+from bayes_alliance.model.predict import flatten, log_likelihood, row_predictor
 
 
 def test_every_scaled_prior_is_one_of_the_model_and_every_indicator_is_there(full, spec):
@@ -20,7 +20,13 @@ def test_every_scaled_prior_is_one_of_the_model_and_every_indicator_is_there(ful
     priors, indicators = _log_priors(full), _log_likelihoods(full)
     assert list(priors.data_vars) == list(GROUPS)
     assert sorted(map(str, indicators.data_vars)) == sorted(full.panel.indicators.index)
-    whole = log_likelihood(flatten(full.posterior), build_design(spec, full.panel), spec)
+    samples, design = flatten(full.posterior), build_design(spec, full.panel)
+    whole = log_likelihood(samples, design, spec)
+    # A coded event count has a logit of its own, whose density is the indicator's too.
+    mu, block = row_predictor(samples, design), design.blocks["binomial"]
+    noise = samples.values[c.VAR_NOISE][:, design.data["row_indicator"][block]]
+    whole += stats.norm(mu[:, block], noise).logpdf(
+        samples.values[c.VAR_OBSERVATION_LOGIT]).sum(axis=1)
     summed = sum(indicators[name] for name in indicators.data_vars)
     np.testing.assert_allclose(summed.to_numpy().ravel(), whole, rtol=1e-10)
 
