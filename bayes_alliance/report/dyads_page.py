@@ -77,6 +77,7 @@ def render_dyad_page(inputs: DyadReportInputs, environment: Environment | None =
         episodes=_episodes(inputs), ranks=_ranks(inputs), borrowed=_borrowed(inputs),
         indicators=_indicators(inputs), sources=_sources(inputs), stages=inputs.stages,
         gate=inputs.gate, provenance=inputs.provenance, relative=words.relative(inputs),
+        pairs=words.pairs_of(inputs.panel.dyads),
         coefficients=drawing.COEFFICIENT_WORDS, folder=PAGES,
         focal=inputs.pair(CHA_DYAD) if len(inputs.changes) else "",
         files=[*DYAD_FILES, DIAGNOSTICS],

@@ -19,8 +19,8 @@ from bayes_alliance.report.dyads_inputs import DyadReportInputs
 from bayes_alliance.spec import readable
 
 __all__ = ["BANNER", "READING_WORDS", "SIGNS", "ally", "between", "borrowed", "caveat", "effect",
-           "episode_name", "episode_sentence", "factor", "group_name", "headlines", "peculiar",
-           "relative", "sentences"]
+           "episode_name", "episode_sentence", "factor", "group_name", "headlines", "pairs_of",
+           "peculiar", "relative", "sentences"]
 
 READING_WORDS: Final = {"H1 common threat": "Common threat (H1)",
                         "H2 common ally (Hwang)": "Common ally (H2, Hwang)",
@@ -74,7 +74,7 @@ def headlines(inputs: DyadReportInputs) -> list[str]:
     if not inputs.passed:
         return []
     told = []
-    sizes = {label: _pairs(part) for label, part in inputs.panel.dyads.groupby("class")}
+    sizes = {label: pairs_of(part) for label, part in inputs.panel.dyads.groupby("class")}
     for label in inputs.spec.model.classes:
         part = inputs.verdicts[inputs.verdicts["group"] == label]
         pieces = [f"{_lower(READING_WORDS[row.reading])} is {row.verdict}"
@@ -215,7 +215,7 @@ def _symbol(coefficient: str) -> str:
     return f"{'β' if kind == 'beta' else 'δ'} of {latent}"
 
 
-def _pairs(dyads: pd.DataFrame) -> int:
+def pairs_of(dyads: pd.DataFrame) -> int:
     """Return how many pairs of states some dyads are of: a pair's spells are a dyad each."""
     return len({frozenset(pair) for pair in dyads[["member_a", "member_b"]].itertuples(
         index=False)})
@@ -224,7 +224,7 @@ def _pairs(dyads: pd.DataFrame) -> int:
 def caveat(inputs: DyadReportInputs) -> str:
     """Return what every reader needs to know beside the verdicts, with its numbers."""
     dyads, members = len(inputs.panel.dyads), len(inputs.panel.members)
-    pairs = _pairs(inputs.panel.dyads)
+    pairs = pairs_of(inputs.panel.dyads)
     counted = f"{dyads} dyads ({pairs} pairs)" if pairs < dyads else f"{dyads} dyads"
     shares = sorted(inputs.between.values())
     return ("These are associations of one specification, not of a grid of them. They are of what "

@@ -53,6 +53,7 @@ def test_every_table_is_there_and_the_verdicts_follow_from_it(folder, shipped):
     tables = {name: pd.read_csv(folder / name) for name in DYAD_FILES}
     for name, columns in DYAD_FILES.items():
         assert list(tables[name].columns) == list(columns), name
+    assert set(tables["borrowed.csv"]["when"]) == {"others", "before", "after"}
     assert set(tables["dyads.csv"]["dyad"]) == set(shipped[1].dyads.index)
     assert len(list((folder / "pages").glob("*.html"))) == len(shipped[1].dyads)
     signs = tables["population.csv"].set_index(["group", "coefficient"])["above_zero"]
