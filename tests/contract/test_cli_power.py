@@ -50,7 +50,8 @@ def test_a_second_run_goes_on_where_the_first_stopped(tmp_path, asked, spec, pan
     pd.testing.assert_frame_equal(kept.sort_values(list(COLUMNS), ignore_index=True),
                                   made_up(3).sort_values(list(COLUMNS), ignore_index=True),
                                   check_dtype=False)
-    assert "called supported in: H1 in friction 100% of 2 panels" in " ".join(done.stdout.split())
+    assert ("but the grid's, in: H1 in friction 100% of 2 panels"
+            in " ".join(done.stdout.split()))
     other = CliRunner().invoke(app, ["model", "power", "rok_japan", "--out", str(tmp_path),
                                      "--panels", "3", "--seed", "2"])
     assert other.exit_code == 2
