@@ -4,8 +4,13 @@ The prior of the four coefficients is made a mixture: the model's own, and with 
 standardised effects that other pairs show. The second part is brought to this pair's coefficients
 :math:`b_j` with :math:`r_j`, the posterior median of :math:`\mathrm{sd}(S_j) / \mathrm{sd}(\eta)`
 (see :mod:`bayes_alliance.hypotheses.size`): it is normal in :math:`r_j b_j`. That ratio is held
-fixed, so the mixture is a prior of the coefficients alone. Draws under the model's own prior are
-weighted by the ratio of the two priors; no fit is repeated.
+fixed, so the mixture is a prior of the coefficients alone.
+
+No fit is repeated. Given all else in a draw the coefficients have a normal full conditional, and
+so a closed marginal likelihood under either part of the mixture: the draw is weighted by their
+ratio, and the coefficients are the draw's own under the first part and drawn from their conditional
+under the second. The others may so be wider than the model's own prior, or lie elsewhere: weights
+of the draws of the coefficients themselves would then rest on the few that lie where the others do.
 
 Invariant: with a weight of zero nothing changes; where the weights rest on too few draws the
 result says so.
@@ -13,8 +18,9 @@ result says so.
 References
 ----------
 Schmidli et al. 2014, Robust meta-analytic-predictive priors in clinical trials with historical
-control information, Biometrics 70(4), for the mixture; Vehtari, Simpson, Gelman, Yao and Gabry
-2024, Pareto smoothed importance sampling, JMLR 25, for the weights.
+control information, Biometrics 70(4), for the mixture; Gelfand and Smith 1990, JASA 85(410), for
+full conditionals; Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance
+sampling, JMLR 25, for the weights.
 """
 
 from dataclasses import dataclass
@@ -29,6 +35,7 @@ from scipy import special, stats
 
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
+from bayes_alliance.hypotheses.savage_dickey import full_conditional
 from bayes_alliance.hypotheses.size import relative_sd
 from bayes_alliance.hypotheses.verdicts import readings
 from bayes_alliance.inference import Fit
@@ -125,7 +132,7 @@ class Borrowed:
             {"others": "other pairs", "before": "before", "after": "after"})
 
 
-def borrow(fit: Fit, others: OtherPairs, *, weight: float = 0.5) -> Borrowed:
+def borrow(fit: Fit, others: OtherPairs, *, weight: float = 0.5, seed: int = 1) -> Borrowed:
     """Weigh a fit anew by what other pairs say.
 
     Parameters
@@ -136,6 +143,8 @@ def borrow(fit: Fit, others: OtherPairs, *, weight: float = 0.5) -> Borrowed:
         See :func:`bayes_alliance.dyads.effects_of_others`; they must not contain this pair.
     weight : float
         Prior probability that this pair is one of theirs.
+    seed : int
+        Of the coefficients drawn under the others' part.
 
     Returns
     -------
@@ -156,24 +165,57 @@ def borrow(fit: Fit, others: OtherPairs, *, weight: float = 0.5) -> Borrowed:
     array = fit.posterior[c.VAR_COEFFICIENT].transpose("chain", "draw", c.DIM_COEFFICIENT)
     effects = array.sel({c.DIM_COEFFICIENT: list(c.COEFFICIENTS)}).to_numpy().astype(float) * scale
     flat = effects.reshape(-1, _SIZE)
-    own = fit.spec.priors.coefficient.frozen()
-    log_ratio = others.normal.logpdf(flat) - (own.logpdf(flat / scale) - np.log(scale)).sum(axis=1)
+    log_ratio, theirs = _under_others(fit, others, scale, np.random.default_rng(seed))
     # The others' marginal likelihood over that of the model's own prior, in logs.
     gain = special.logsumexp(log_ratio) - np.log(log_ratio.size)
     after = float(special.expit(special.logit(weight) + gain))
     with np.errstate(divide="ignore"):
         log_weights = np.logaddexp(np.log1p(-weight), np.log(weight) + log_ratio)
+        second = np.exp(np.log(weight) + log_ratio - log_weights)
     share, pareto = _smoothed(log_weights, effects)
     effective = float(1.0 / (share**2).sum())
     flag = _flag(effective, pareto)
     rows = []
-    told = {"others": (others.effects, None), "before": (flat, None), "after": (flat, share)}
+    both = np.concatenate([flat, theirs * scale]), np.concatenate([share * (1.0 - second),
+                                                                   share * second])
+    told = {"others": (others.effects, None), "before": (flat, None), "after": both}
     for j, name in enumerate(c.COEFFICIENTS):
         rows += [{"coefficient": name, "when": when, **_summary(values[:, j], weights)}
                  for when, (values, weights) in told.items()]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Borrowed(table, _regions(fit, told), weight, after, effective, pareto, flag,
                     _sentence(table, fit.panel.dyad, others.source, weight, after, flag))
+
+
+def _under_others(fit: Fit, others: OtherPairs, scale: np.ndarray,
+                  rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return, draw by draw, what the others' part of the prior makes of what is given in it.
+
+    Returns
+    -------
+    log_ratio : numpy.ndarray, shape (sample,)
+        Log marginal likelihood under the others' prior less that under the model's own.
+    coefficient : numpy.ndarray, shape (sample, path coefficient)
+        One draw of their full conditional under the others' prior.
+    """
+    given, own = full_conditional(fit), fit.spec.priors.coefficient
+    mean, covariance = given.mean.reshape(-1, _SIZE), given.covariance.reshape(-1, _SIZE, _SIZE)
+    prior = np.full(_SIZE, own.mu), np.eye(_SIZE) * own.sd**2
+    other = others.normal.mean / scale, others.normal.cov / np.outer(scale, scale)
+    kept = np.linalg.inv(covariance)
+    linear = np.einsum("sab,sb->sa", kept, mean)
+    precision = kept - np.linalg.inv(prior[1]) + np.linalg.inv(other[1])
+    moved = linear - np.linalg.solve(prior[1], prior[0]) + np.linalg.solve(other[1], other[0])
+    spread = np.linalg.inv(precision)
+    centre = np.einsum("sab,sb->sa", spread, moved)
+    gains = [0.5 * (np.einsum("sa,sa->s", at, toward) - np.linalg.slogdet(weigh)[1]
+                    - before[0] @ np.linalg.solve(before[1], before[0])
+                    - np.linalg.slogdet(before[1])[1])
+             for at, toward, weigh, before in ((centre, moved, precision, other),
+                                               (mean, linear, kept, prior))]
+    drawn = centre + np.einsum("sab,sb->sa", np.linalg.cholesky(spread),
+                               rng.standard_normal(centre.shape))
+    return gains[0] - gains[1], drawn
 
 
 def _smoothed(log_weights: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, float]:

@@ -9,6 +9,7 @@ from scipy import stats
 from bayes_alliance import constants as c
 from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.hypotheses import OtherPairs, borrow
+from bayes_alliance.hypotheses.regression import Conditional
 from bayes_alliance.hypotheses.size import relative_sd
 from tests.helpers.made_up_fit import normal_fit
 
@@ -21,6 +22,22 @@ ERRORS = 4.0
 @pytest.fixture(scope="module")
 def fit(spec, panel):
     return normal_fit(spec, panel, MEAN, SD, chains=CHAINS, draws=DRAWS)
+
+
+@pytest.fixture(autouse=True, params=[0.0, 0.6], ids=["nothing else moves", "the rest moves too"])
+def conditional(request, fit, monkeypatch):
+    """Full conditionals that with the draws of the coefficients make up their posterior.
+
+    A share of the posterior's sd is that of the conditional means over draws.
+    """
+    rng = np.random.default_rng(7)
+    draws = fit.posterior[c.VAR_COEFFICIENT].to_numpy().astype(float)
+    moves = request.param * SD
+    mean = MEAN + (moves / SD) ** 2 * (draws - MEAN) + moves * np.sqrt(
+        1 - (moves / SD) ** 2) * rng.standard_normal(draws.shape)
+    covariance = np.broadcast_to(np.diag(SD**2 - moves**2), (*mean.shape, 4))
+    found = Conditional(mean, covariance, np.zeros(mean.shape[:-1]))
+    monkeypatch.setattr("bayes_alliance.hypotheses.borrowing.full_conditional", lambda fit: found)
 
 
 def others(scale, centre, sd, draws=500):
@@ -97,11 +114,26 @@ def test_with_no_weight_nothing_changes_and_with_all_of_it_only_the_others_count
     assert borrow(fit, told, weight=1.0).weight_after == 1.0
 
 
-def test_weights_that_rest_on_few_draws_are_flagged(fit):
+def test_weights_that_rest_on_few_draws_are_flagged(fit, request):
     scale = relative_sd(fit)[0, 0]
     far = borrow(fit, others(scale, MEAN + 5 * SD, 0.02), weight=1.0)
-    assert far.flag
-    assert "Not to be reported" in far.sentence
+    # Where nothing else moves, every draw says the same of the others, however far they are.
+    assert bool(far.flag) == ("the rest moves too" in request.node.name)
+    assert ("Not to be reported" in far.sentence) == bool(far.flag)
+
+
+def test_others_who_are_wider_than_the_prior_need_no_luck(fit):
+    """Weights of the coefficients' own draws would rest on the few that reach so far."""
+    scale = relative_sd(fit)[0, 0]
+    told = others(scale, MEAN + 3.0, 2.0)
+    found = borrow(fit, told, weight=1.0)
+    assert not found.flag
+    _, mean, spread = known(fit, told, scale, 1.0 - 1e-12)
+    table = found.table.set_index(["when", "coefficient"])
+    for j, name in enumerate(c.COEFFICIENTS):
+        error = spread[j] / np.sqrt(found.effective)
+        assert table.at[("after", name), "mean"] == pytest.approx(mean[j], abs=ERRORS * error)
+        assert table.at[("after", name), "sd"] == pytest.approx(spread[j], rel=0.08)
 
 
 def test_what_cannot_be_is_refused(fit):
