@@ -104,8 +104,8 @@ def headlines(inputs: ReportInputs) -> list[str]:
     limit = wording.number(inputs.spec.verdict.log_bayes_factor, signed=True)
     told.append("Nats are those of the held-out observations against disputes and governments "
                 f"alone (HX); support asks for {limit} and more, beside a predicted move, a "
-                "contribution and agreement of specifications. Inconclusive by itself is no evidence "
-                "of no effect: the reasons below tell which it is.")
+                "contribution and agreement of specifications. Inconclusive by itself is no "
+                "evidence of no effect: the reasons below tell which it is.")
     return told
 
 
