@@ -127,20 +127,24 @@ def test_what_the_others_add_is_a_section_and_a_table(panel, two_fits, no_figure
     write_dyad_report(with_it, tmp_path)
     text = plain((tmp_path / "index.html").read_text(encoding="utf-8"))
     assert "What the other pairs say of it" in text
-    assert ("By its own months the pair does not look like one of them: probability <0.01 after "
-            "its data, 0.50 before. Listening to the others changes next to nothing.") in text
+    assert words.borrowed(found) in text
     table = pd.read_csv(tmp_path / "borrowed.csv")
     assert list(table["when"].unique()) == ["others", "before", "after"]
     assert len(table) == 12
     # Half of the prior says that threat binds.
     means = table.pivot_table(index="coefficient", columns="when", values="mean")
     assert means.at["beta_threat", "others"] > 0
-    # One coefficient moved by two of its sds, all of them half as wide.
     other = found.table.set_index(["when", "coefficient"])
+    other.loc["after"] = other.loc["before"].to_numpy()
+    assert words.borrowed(replace(found, table=other.reset_index(), weight_after=0.001, flag="")
+                          ) == (
+        "By its own months the pair does not look like one of them: probability <0.01 after its "
+        "data, 0.50 before. Listening to the others changes next to nothing.")
+    # One coefficient moved by two of its sds, all of them half as wide.
     sd = other.at[("before", "delta_threat"), "sd"]
     other.loc["after", "sd"] = other.loc["before", "sd"].to_numpy() / 2
     other.loc[("after", "delta_threat"), "mean"] += 2 * sd
-    told = words.borrowed(replace(found, table=other.reset_index(), weight_after=0.8))
+    told = words.borrowed(replace(found, table=other.reset_index(), weight_after=0.8, flag=""))
     assert "the pair looks like one of them: probability 0.80" in told
     assert "moves δ of threat most, by +2.0 posterior sds" in told
     assert "changes the posterior sds by −50% to −50%." in told
