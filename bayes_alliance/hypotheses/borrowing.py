@@ -208,14 +208,27 @@ def _under_others(fit: Fit, others: OtherPairs, scale: np.ndarray,
     moved = linear - np.linalg.solve(prior[1], prior[0]) + np.linalg.solve(other[1], other[0])
     spread = np.linalg.inv(precision)
     centre = np.einsum("sab,sb->sa", spread, moved)
-    gains = [0.5 * (np.einsum("sa,sa->s", at, toward) - np.linalg.slogdet(weigh)[1]
-                    - before[0] @ np.linalg.solve(before[1], before[0])
-                    - np.linalg.slogdet(before[1])[1])
-             for at, toward, weigh, before in ((centre, moved, precision, other),
-                                               (mean, linear, kept, prior))]
+    gain = _log_gain(centre, moved, precision, *other) - _log_gain(mean, linear, kept, *prior)
     drawn = centre + np.einsum("sab,sb->sa", np.linalg.cholesky(spread),
                                rng.standard_normal(centre.shape))
-    return gains[0] - gains[1], drawn
+    return gain, drawn
+
+
+def _log_gain(mean: np.ndarray, linear: np.ndarray, precision: np.ndarray, before: np.ndarray,
+              covariance: np.ndarray) -> np.ndarray:
+    """Return log marginal likelihoods, less what is the same under every normal prior.
+
+    Parameters
+    ----------
+    mean, linear : numpy.ndarray, shape (sample, coefficient)
+        Of the full conditional, and that times its precision.
+    precision : numpy.ndarray, shape (sample, coefficient, coefficient)
+    before, covariance : numpy.ndarray
+        The prior's mean and covariance.
+    """
+    return np.asarray(0.5 * (
+        np.einsum("sa,sa->s", mean, linear) - np.linalg.slogdet(precision)[1]
+        - before @ np.linalg.solve(covariance, before) - np.linalg.slogdet(covariance)[1]))
 
 
 def _smoothed(log_weights: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, float]:

@@ -188,8 +188,7 @@ def _differences(before: dict[str, tuple[float, float]], after: dict[str, tuple[
     found = {}
     for name in ZERO:
         spread = 0.0 if name == "HX" else float(np.hypot(error["HX"], error[name]))
-        flags = []
-        flags += _uncertain(spread)
+        flags = _uncertain(spread)
         if failed:
             flags.append("a fit failed the gate")
         found[name] = (over["HX"] - over[name], spread, flags)

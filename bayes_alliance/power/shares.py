@@ -122,9 +122,14 @@ def _share(name: str, hits: pd.Series) -> dict[str, float]:
     """Return a share with its exact interval, all missing where nothing was tried."""
     if hits.empty:
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"), np.nan)
-    ends = stats.binomtest(int(hits.sum()), len(hits)).proportion_ci(_INTERVAL)
-    return {name: float(hits.mean()), f"{name}_low": float(ends.low),
-            f"{name}_high": float(ends.high)}
+    low, high = _ends(int(hits.sum()), len(hits))
+    return {name: float(hits.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+def _ends(hits: int, tried: int) -> tuple[float, float]:
+    """Return the ends of the exact interval of a share."""
+    ends = stats.binomtest(hits, tried).proportion_ci(_INTERVAL)
+    return float(ends.low), float(ends.high)
 
 
 def power_sentence(shares: pd.DataFrame, verdict: VerdictSpec) -> str:
@@ -159,10 +164,10 @@ def power_sentence(shares: pd.DataFrame, verdict: VerdictSpec) -> str:
     none = own[own["path"] == NONE]
     wrong = float(max(none["supported"].max(), none["contradicted"].max()))
     panels = int(none["panels"].min())
-    ends = stats.binomtest(round(wrong * panels), panels).proportion_ci(_INTERVAL)
+    _, highest = _ends(round(wrong * panels), panels)
     pieces.append("Where no path acts, a hypothesis is called supported, or contradicted, in "
                   f"{f'at most {wrong:.0%}' if wrong else 'none'} of {panels} panels (a rate of up "
-                  f"to {ends.high:.0%} is compatible with that).")
+                  f"to {highest:.0%} is compatible with that).")
     for design, part in shares[shares["acts"] & (shares["design"] != OBSERVED)].groupby(
             "design", sort=False):
         some = part[part["holds"] > 0]

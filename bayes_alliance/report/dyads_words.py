@@ -233,7 +233,7 @@ def caveat(inputs: DyadReportInputs) -> str:
             f"variance of what the coefficients multiply lies between pairs. {counted} of "
             f"{members} states share members, which the model ties together through threat and "
             "credibility only; these enter at their posterior means, and how uncertain they are "
-            f"enters no interval and no Bayes factor: intervals may be too narrow. "
+            "enters no interval and no Bayes factor: intervals may be too narrow. "
             f"{_of_threat(inputs)}Credibility is read from what the ally did, not from what it was "
             f"believed to do. {_of_years(inputs)}{_of_cohesion(inputs)}"
             "Fear of entrapment is not measured.")

@@ -38,6 +38,7 @@ def told(root, stamps):
     def read(name):
         path = root / "reports" / "validation" / f"{name}.json"
         if not path.is_file():
+            # What takes hours is measured script by script; until then nothing can be held.
             pytest.skip(f"not measured yet: benchmarks/{name}.py has not been run")
         found = json.loads(path.read_text(encoding="utf-8"))
         wanted = json.loads(json.dumps(stamps[name]))
