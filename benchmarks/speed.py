@@ -140,7 +140,7 @@ def run_one(name: str, seed: int, folder: Path, overrides: dict[str, int]) -> No
         "gradient_seconds": float(peer.gradient_seconds()),
         "steps_per_draw": float(run.sample_stats["n_steps"].mean()),
         "divergences": int(run.sample_stats["diverging"].sum()), "gate": gate(run),
-        "ess": ess, "rhat": rhat, "load_before": load,
+        "ess": ess, "rhat": rhat, "load_before": load, "machine": machine(),
         "versions": package_versions() | {key: version(key) for key in SHIPPED}}
     if name != summary.LIMIT:
         part = folder / f"{name}_{seed}.part.npz"
@@ -270,7 +270,9 @@ def write_summary(options: argparse.Namespace, made_from: dict[str, dict[str, An
         if kept is not None:
             cold[peer] = kept["seconds"]
     result = summary.summarise(rows, found, cold)
-    result |= {"machine": machine(), "made_from": made_from,
+    machines = [row["machine"] for row in rows if "machine" in row]
+    result |= {"made_from": made_from,
+               "machines": [one for at, one in enumerate(machines) if one not in machines[:at]],
                "versions": {row["peer"]: row["versions"] for row in rows if "versions" in row},
                "skipped": {peer: reason for peer in PEERS if (reason := missing(peer))}}
     write_json(options.out / "speed.json", result)
