@@ -204,15 +204,15 @@ def _sentence(table: pd.DataFrame) -> str:
         flagged = alone[alone["flag"]]
         dark = alone.loc[alone["sensitivity"].isna(), "group"].unique()
         if len(dark):
-            told.append(f"of {', '.join(dark)} the draws cannot tell")
+            told.append(f"the draws cannot tell of {', '.join(dark)}")
         if flagged.empty:
-            told.append(f"of {alone['group'].nunique()} {noun} none moves one by more than "
+            told.append(f"none of {alone['group'].nunique()} {noun} moves any of them by more than "
                         f"{THRESHOLD:g}")
             continue
         largest = flagged.sort_values("sensitivity").iloc[-1]
-        told.append(f"{flagged['group'].nunique()} of {alone['group'].nunique()} {noun} move one "
-                    f"by more than {THRESHOLD:g}, most {largest['group']} "
-                    f"({largest['quantity']}, {largest['sensitivity']:.2f})")
-    return f"Of {table['quantity'].nunique()} quantities: {'; '.join(told)}."
+        told.append(f"{flagged['group'].nunique()} of {alone['group'].nunique()} {noun} move at "
+                    f"least one of them by more than {THRESHOLD:g} (most: {largest['group']}, "
+                    f"which moves {largest['quantity']} by {largest['sensitivity']:.2f})")
+    return f"{table['quantity'].nunique()} quantities are watched: {'; '.join(told)}."
 
 

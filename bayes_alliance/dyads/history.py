@@ -238,9 +238,9 @@ def judge_episodes(changes: pd.DataFrame, rows: dict[str, tuple[int, int]], *,
             told = ("contradicted", f"cohesion moved the other way{against}")
         else:
             count, kinds = rows.get(str(name), (0, 0))
-            told = ("inconclusive", f"{count} observation{'s' * (count != 1)} of {kinds} "
-                    f"indicator{'s' * (kinds != 1)} of the pair’s cohesion in the episode and its "
-                    "baseline do not tell")
+            told = ("inconclusive", f"the {count} observation{'s' * (count != 1)} of the pair’s "
+                    f"cohesion in the episode and its baseline, of {kinds} "
+                    f"indicator{'s' * (kinds != 1)}, cannot tell")
         found.append((name, *told))
     return pd.DataFrame(found, columns=["episode", "verdict", "reason"])
 

@@ -117,10 +117,10 @@ def judge_readings(fit: DyadFit) -> pd.DataFrame:
         path = evidence.loc[(group, _path_of(signs))]
         wrong = {name: (1.0 - share if sign > 0 else share) for name, sign in signs.items()
                  for share in [float(positive[group].sel({c.DIM_COEFFICIENT: name}))]}
-        clearly = [name for name, share in wrong.items() if share >= DIRECTION and float(
-            evidence.at[(group, name), "log_bayes_factor"]) >= LOG_BAYES_FACTOR]
+        other = {name: float(evidence.at[(group, name), "log_bayes_factor"])
+                 for name, share in wrong.items() if share >= DIRECTION}
         factor = float(path["log_bayes_factor"])
-        verdict, reason = _decide(float(found.probability), factor, clearly)
+        verdict, reason = _decide(float(found.probability), factor, other)
         if not fit.passed:
             verdict, reason = WITHHELD, "the fit did not pass the diagnostics gate"
         rows.append((group, found.reading, verdict, reason, float(found.probability),
@@ -134,17 +134,36 @@ def _path_of(signs: dict[str, int]) -> str:
     return c.PATHS[c.COEFFICIENTS.index(next(iter(signs))) // 2]
 
 
-def _decide(probability: float, factor: float, clearly: list[str]) -> tuple[str, str]:
-    """Return a verdict and why."""
+def _decide(probability: float, factor: float, other: dict[str, float]) -> tuple[str, str]:
+    """Return a verdict and why.
+
+    Parameters
+    ----------
+    probability, factor : float
+        Of the predicted signs together; log Bayes factor of the path.
+    other : dict of str to float
+        Log Bayes factor of each coefficient that surely has the other sign.
+    """
+    clearly = [name for name, value in other.items() if value >= LOG_BAYES_FACTOR]
     if probability >= DIRECTION and factor >= LOG_BAYES_FACTOR:
         return "supported", "its signs hold, and an average effect is clearly favoured over none"
     if clearly:
-        told = " and ".join(f"the coefficient of {latent}’s {_KINDS[kind]}" for kind, latent in
-                            (name.split("_") for name in clearly))
+        told = " and ".join(map(_coefficient, clearly))
         return "contradicted", f"{told} {'have' if len(clearly) > 1 else 'has'} the other sign"
     if factor <= -LOG_BAYES_FACTOR:
         return "inconclusive", "the data speak for no average effect of the path"
+    if other and (most := max(other.values())) > 0.0:
+        name = next(name for name, value in other.items() if value == most)
+        return "inconclusive", (
+            f"{_coefficient(name)} has the other sign with probability {DIRECTION:g} or more, but "
+            f"is favoured over zero by {np.exp(most):.1f} to 1 only, where contradicted asks for "
+            f"{np.exp(LOG_BAYES_FACTOR):.0f} to 1")
     if factor < LOG_BAYES_FACTOR:
         return "inconclusive", ("too little information: the data hardly tell an average effect of "
                                 "the path from none")
     return "inconclusive", "the path has an average effect, but not clearly with these signs"
+
+
+def _coefficient(name: str) -> str:
+    kind, latent = name.split("_")
+    return f"the coefficient of {latent}’s {_KINDS[kind]}"

@@ -108,5 +108,5 @@ def _sentence(table: pd.DataFrame, scenario: str, weights: Mapping[str, float]) 
     shares = ", ".join(f"{name} {100 * weight:.0f}%" for name, weight in weights.items())
     return (f"{last['time']}, {scenario.replace('_', ' ')}: median cohesion {last['q50']:+.2f}, "
             f"90% interval {last['q05']:+.2f} to {last['q95']:+.2f}, after {first['q50']:+.2f} in "
-            f"{first['time']}; hypotheses combined as past "
-            f"forecasts say ({shares}).")
+            f"{first['time']}; hypotheses weighted by the log score of past forecasts, which is "
+            f"no evidence for one ({shares}).")

@@ -283,10 +283,20 @@ def _which_hypothesis(table: pd.DataFrame, named: dict[int, str]) -> str:
     without = _judged(table, _WITHOUT)
     if len(without) < len(_JUDGED):
         return words
-    verdict = ("these forecasts are better without the paths of threat and credibility"
+    verdict = ("by CRPS these forecasts are better without the paths of threat and credibility"
                if (without["gain_low"] > 0.0).all() else
-               "the paths of threat and credibility make these forecasts better"
+               "by CRPS the paths of threat and credibility make these forecasts better"
                if (without["gain_high"] < 0.0).all() else
-               "the paths of threat and credibility make no reliable difference to these forecasts")
+               "by CRPS the paths of threat and credibility make no reliable difference to these "
+               "forecasts")
     return (f"{words}{_WITHOUT}, which lacks both paths, gains over {DEFAULT} "
-            f"{_gains(table, _WITHOUT, named)}: {verdict}. ")
+            f"{_gains(table, _WITHOUT, named)}: {verdict}. The weights of the combination follow "
+            f"the log score, which may rank hypotheses otherwise ({_log_scores(table, named)}). ")
+
+
+def _log_scores(table: pd.DataFrame, named: dict[int, str]) -> str:
+    """Return the hypothesis with the best mean log score at each horizon that is judged."""
+    found = table[(table["kind"] == "hypothesis") & table["horizon"].isin(_JUDGED)]
+    best = found.loc[found.groupby("horizon", sort=False)["log_score"].idxmax()]
+    return "best: " + ", ".join(f"{row.method} at {named[row.horizon]}"
+                                for row in best.itertuples())

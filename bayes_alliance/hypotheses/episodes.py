@@ -19,6 +19,7 @@ from bayes_alliance.hypotheses.paths import (
     drivers,
     filter_response,
     long_run_parts,
+    path_parts,
     persistence,
 )
 from bayes_alliance.inference import Fit
@@ -30,6 +31,8 @@ __all__ = ["SIGN", "Episodes", "compare_episodes", "contributions", "directions"
 COLUMNS = ("episode", "baseline", "hypothesis", "quantity", "mean", "sd", "q05", "q50", "q95",
            "probability")
 SIGN = {"up": 1.0, "down": -1.0}
+# Of the coefficients drawn from their prior, beside those of a fit.
+_PRIOR_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,9 @@ def directions(fit: Fit) -> list[tuple[Any, ...]]:
 def contributions(fit: Fit) -> tuple[list[tuple[Any, ...]], xr.Dataset]:
     """Return the change of cohesion, its components and the counterfactuals.
 
+    ``share_before_PATH`` is a path's share of the change with coefficients from their prior,
+    drivers, persistence and change as fitted.
+
     Returns
     -------
     rows : list of tuple
@@ -159,6 +165,7 @@ def contributions(fit: Fit) -> tuple[list[tuple[Any, ...]], xr.Dataset]:
     values = split.to_numpy()
     phi, _ = persistence(fit)
     paths = long_run_parts(fit)
+    before = _with_prior_coefficients(fit, phi)
     rows: list[tuple[Any, ...]] = []
     cases, changes, parts = [], [], []
     for name, episode, label, window, baseline in _cases(fit):
@@ -178,6 +185,9 @@ def contributions(fit: Fit) -> tuple[list[tuple[Any, ...]], xr.Dataset]:
         for construct in c.PATHS:
             without = _counterfactual(paths[construct], phi, window, baseline,
                                       fit.spec.model.response)
+            other = window_change(before[construct], window, baseline)
+            rows.append(_row(name, label, fit.hypothesis, f"share_before_{construct}",
+                             other / change, float((other * np.sign(change) > 0).mean())))
             held = change - (named[construct] - without)
             rows.append(_row(name, label, fit.hypothesis, f"counterfactual_{construct}", held,
                              float((held * sign > 0).mean())))
@@ -190,6 +200,20 @@ def contributions(fit: Fit) -> tuple[list[tuple[Any, ...]], xr.Dataset]:
          "contribution": (("case", c.DIM_COMPONENT, "chain", "draw"), np.stack(parts))},
         coords=coords)
     return rows, draws
+
+
+def _with_prior_coefficients(fit: Fit, phi: np.ndarray) -> dict[str, np.ndarray]:
+    """Return each path's part of cohesion had its coefficients stayed at their prior.
+
+    Drivers and persistence are those of the fit, so that a share of the change can be told that
+    is small by what the data say of the coefficients from one that the prior and the slow
+    adjustment of cohesion keep small.
+    """
+    prior = fit.spec.priors.coefficient.frozen()
+    drawn = prior.rvs((*phi.shape, len(c.COEFFICIENTS)),
+                      random_state=np.random.default_rng(_PRIOR_SEED))
+    return {construct: filter_response(phi, part, fit.spec.model.response)
+            for construct, part in path_parts(fit, drawn).items()}
 
 
 def _counterfactual(path: np.ndarray, phi: np.ndarray, window: slice, baseline: slice,

@@ -16,8 +16,8 @@ from bayes_alliance import constants as c
 from bayes_alliance.inference import Fit
 from bayes_alliance.model.predict import long_run_paths, softabs, steps, trend
 
-__all__ = ["Drivers", "cohesion_trend", "components", "drivers", "filter_response", "persistence",
-           "regressors"]
+__all__ = ["Drivers", "cohesion_trend", "components", "drivers", "filter_response",
+           "long_run_parts", "path_parts", "persistence", "regressors"]
 
 
 def persistence(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
@@ -71,16 +71,29 @@ def regressors(fit: Fit) -> np.ndarray:
     return np.stack(parts, axis=2)
 
 
-def long_run_parts(fit: Fit) -> dict[str, np.ndarray]:
-    """Return each component of the level that cohesion tends to, shape (chain, draw, time)."""
-    chosen = fit.spec.hypotheses[fit.hypothesis]
-    coefficient = fit.posterior[c.VAR_COEFFICIENT].to_numpy().astype(float)
-    design = regressors(fit)
+def path_parts(fit: Fit, coefficient: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what each path adds to the long-run level, shape (chain, draw, time).
+
+    Parameters
+    ----------
+    fit : Fit
+        Its states are what the coefficients multiply; a path of its hypothesis alone acts.
+    coefficient : numpy.ndarray, shape (chain, draw, coefficient)
+        Those of the fit, or others in their place.
+    """
+    chosen, design = fit.spec.hypotheses[fit.hypothesis], regressors(fit)
     parts = {}
     for position, construct in enumerate(c.PATHS):
         pair = slice(2 * position, 2 * position + 2)
         path = np.einsum("xyk,xykt->xyt", coefficient[:, :, pair], design[:, :, pair])
         parts[construct] = path * float(construct in chosen.paths)
+    return parts
+
+
+def long_run_parts(fit: Fit) -> dict[str, np.ndarray]:
+    """Return each component of the level that cohesion tends to, shape (chain, draw, time)."""
+    parts = path_parts(fit, fit.posterior[c.VAR_COEFFICIENT].to_numpy().astype(float))
+    chosen = fit.spec.hypotheses[fit.hypothesis]
     stocks = fit.panel.rivals.to_numpy(dtype=float)
     rival = fit.posterior[c.VAR_RIVAL_EFFECT].to_numpy().astype(float)
     acts = float(chosen.rivals)

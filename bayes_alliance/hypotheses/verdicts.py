@@ -165,14 +165,19 @@ def _why(spec: ModelSpec, part: pd.DataFrame, path: str, failed: list[str], baye
          error: float) -> str:
     """Return why nothing is decided: no effect of the size asked for, or too little information."""
     limit = spec.verdict
-    small = part.loc[[f"share_{path}"]].set_index("baseline")["q95"]
-    small = small[small < limit.contribution_share]
+    share, before = (part.loc[[f"{name}_{path}"]].set_index("baseline")["q95"]
+                     for name in ("share", "share_before"))
+    small = share.index[share < limit.contribution_share]
+    learned = small[(before[small] >= limit.contribution_share).to_numpy()]
+    size = f"a share of {limit.contribution_share:.0%} or more has probability under 0.05"
     if np.isnan(bayes):
         why = "the evidence could not be computed"
+    elif len(learned):
+        why = (f"no effect of that size: {size} (against {_named(learned)}), and more with "
+               "coefficients from their prior")
     elif len(small):
-        why = (f"no effect of that size: its share of the change is under "
-               f"{limit.contribution_share:.0%} with probability 0.95 (against "
-               f"{_named(small.index)})")
+        why = (f"{size} (against {_named(small)}), but that is no finding: with coefficients from "
+               "their prior it has no more, because cohesion adjusts slowly")
     elif abs(bayes) <= _NOTHING + np.nan_to_num(error):
         why = "too little information: the held-out rows hardly tell the hypotheses apart"
     else:

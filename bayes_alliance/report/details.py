@@ -156,9 +156,9 @@ def swings_sentence(inputs: ReportInputs) -> str:
         rank = _span(part["rank_mean"], wording.percent)
         over = " over its baselines" if len(part) > 1 else ""
         told.append(
-            f"Episode {str(episode).replace('_', ' ')}: the change of cohesion {word} among the "
-            f"largest tenth of the changes between such windows (probability {top}{over}), and "
-            f"{rank} of the positions have a smaller one.")
+            f"The change from baseline to {str(episode).replace('_', ' ')} {word} among the "
+            f"largest tenth of the changes of cohesion between such windows (probability "
+            f"{top}{over}); {rank} of the positions have a smaller one.")
     return " ".join(told)
 
 

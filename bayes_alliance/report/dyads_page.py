@@ -16,6 +16,7 @@ from bayes_alliance import plotting
 from bayes_alliance.dyads.history import CHA_DYAD, CHA_EPISODES
 from bayes_alliance.dyads.verdicts import DIRECTION, LOG_BAYES_FACTOR
 from bayes_alliance.plotting import dyads as drawing
+from bayes_alliance.report import dyads_focal as focal
 from bayes_alliance.report import dyads_words as words
 from bayes_alliance.report import wording
 from bayes_alliance.report.dyads_inputs import DyadReportInputs
@@ -77,7 +78,7 @@ def render_dyad_page(inputs: DyadReportInputs, environment: Environment | None =
         episodes=_episodes(inputs), ranks=_ranks(inputs), borrowed=_borrowed(inputs),
         indicators=_indicators(inputs), sources=_sources(inputs), stages=inputs.stages,
         gate=inputs.gate, provenance=inputs.provenance, relative=words.relative(inputs),
-        pairs=words.pairs_of(inputs.panel.dyads),
+        pairs=words.pairs_of(inputs.panel.dyads), spells=words.spells(inputs),
         coefficients=drawing.COEFFICIENT_WORDS, folder=PAGES,
         focal=inputs.pair(CHA_DYAD) if len(inputs.changes) else "",
         files=[*DYAD_FILES, DIAGNOSTICS],
@@ -164,9 +165,9 @@ def _episodes(inputs: DyadReportInputs) -> list[dict[str, Any]]:
                               f"{c.CREDIBILITY}_gap")]
         rows.append({"years": f"{about.years[0]}–{about.years[1]}", "rows": told["rows"],
                      "baseline": f"{about.baseline[0]}–{about.baseline[1]}",
-                     "said": words.episode_name(told["episode"]), "cells": cells,
+                     "said": focal.episode_name(told["episode"]), "cells": cells,
                      "verdict": told["verdict"],
-                     "sentence": words.episode_sentence(inputs, told["episode"])})
+                     "sentence": focal.episode_sentence(inputs, told["episode"])})
     return rows
 
 
@@ -192,7 +193,7 @@ def _borrowed(inputs: DyadReportInputs) -> dict[str, Any]:
     signs = [{"reading": words.READING_WORDS[row["reading"]],
               "cells": [wording.probability(row[when]) for when in whens]}
              for row in found.readings.to_dict("records")]
-    return {"effects": effects, "signs": signs, "sentence": words.borrowed(found)}
+    return {"effects": effects, "signs": signs, "sentence": focal.borrowed(found)}
 
 
 def _indicators(inputs: DyadReportInputs) -> list[dict[str, str]]:

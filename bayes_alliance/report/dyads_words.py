@@ -10,17 +10,15 @@ import numpy as np
 import pandas as pd
 
 from bayes_alliance import constants as c
-from bayes_alliance.dyads.history import CHA_EPISODES
 from bayes_alliance.dyads.population import READINGS
 from bayes_alliance.dyads.verdicts import DIRECTION, WITHHELD
-from bayes_alliance.hypotheses import Borrowed
 from bayes_alliance.report import wording
 from bayes_alliance.report.dyads_inputs import DyadReportInputs
 from bayes_alliance.spec import readable
 
-__all__ = ["BANNER", "READING_WORDS", "SIGNS", "ally", "between", "borrowed", "caveat", "effect",
-           "episode_name", "episode_sentence", "factor", "group_name", "headlines", "pairs_of",
-           "peculiar", "relative", "sentences"]
+__all__ = ["BANNER", "READING_WORDS", "SIGNS", "ally", "between", "caveat", "effect", "factor",
+           "group_name", "headlines", "pairs_of", "peculiar", "relative", "sentences", "spells",
+           "symbol"]
 
 READING_WORDS: Final = {"H1 common threat": "Common threat (H1)",
                         "H2 common ally (Hwang)": "Common ally (H2, Hwang)",
@@ -31,17 +29,14 @@ SIGNS: Final = {"H1 common threat": "threat: β\u00a0>\u00a00, δ\u00a0>\u00a00"
                 "abandonment (Cha)": "credibility: β\u00a0<\u00a00, δ\u00a0>\u00a00"}
 BANNER: Final = ("The fit did not pass the diagnostics gate. Nothing on this page is a result: "
                  "figures and tables show what the draws hold, every verdict is withheld.")
-_CLASSES: Final = {"quasi": "quasi allies", "allied": "allied neighbours", "all": "all dyads",
+_CLASSES: Final = {"quasi": "quasi allies", "allied": "allied neighbours",
+                   "all": "mean of the classes",
                    "spread": "sd of dyads about their class",
                    "between": "between dyads, over all their years"}
-_CAUSES: Final = {
-    f"{c.CREDIBILITY}_mean": ("the ally’s credibility in both", "rose", "fell"),
-    f"{c.CREDIBILITY}_gap": ("the gap between the ally’s credibility in the two", "widened",
-                             "narrowed")}
 _MOST_ODDS: Final = 1000.0
 _HARDLY, _CLEARLY = 3.0, 10.0
-# A shift in posterior sds, or a change of an sd, that no reader need hear of.
-_NEXT_TO_NOTHING: Final = 0.05
+# The indicator of threat that is an act of both.
+_SHARED: Final = "shared_disputes"
 
 
 def group_name(label: str) -> str:
@@ -49,11 +44,6 @@ def group_name(label: str) -> str:
     if " less " in label:
         return " less ".join(group_name(part) for part in label.split(" less "))
     return _CLASSES.get(label, readable(label).lower())
-
-
-def episode_name(label: str) -> str:
-    """Return the first word of an episode's name."""
-    return label.split("_")[0].capitalize()
 
 
 def effect(row: Any) -> str:
@@ -66,7 +56,7 @@ def factor(value: float, bound: bool) -> str:
     """Return a log Bayes factor in nats; a bound is marked as one."""
     if value is None or not np.isfinite(value):
         return ""
-    return ("≥ " if bound else "") + wording.number(value, 1, signed=True)
+    return ("≥ " if bound else "") + wording.number(value, signed=True)
 
 
 def headlines(inputs: DyadReportInputs) -> list[str]:
@@ -80,8 +70,26 @@ def headlines(inputs: DyadReportInputs) -> list[str]:
         pieces = [f"{_lower(READING_WORDS[row.reading])} is {row.verdict}"
                   for row in part.itertuples()]
         told.append(f"Among the {sizes[label]} {group_name(label)}, {', '.join(pieces[:-1])} and "
-                    f"{pieces[-1]}.")
+                    f"{pieces[-1]}.{_no_clean_test(inputs, part)}")
     return told
+
+
+def _no_clean_test(inputs: DyadReportInputs, verdicts: pd.DataFrame) -> str:
+    """Say where support of common threat may be that of fighting side by side."""
+    threat = verdicts[verdicts["reading"] == "H1 common threat"]
+    if _SHARED not in inputs.panel.indicators.index or "supported" not in set(threat["verdict"]):
+        return ""
+    return (" Of common threat that is no clean test: it is read from wars and disputes that two "
+            "states have in common, and to fight on one side is to act together.")
+
+
+def spells(inputs: DyadReportInputs) -> str:
+    """Return how many pairs each class has, and how many are in several."""
+    dyads = inputs.panel.dyads
+    told = [f"{pairs_of(part)} {group_name(str(label))}"
+            for label, part in dyads.groupby("class", sort=False)]
+    twice = sum(pairs_of(part) for _, part in dyads.groupby("class")) - pairs_of(dyads)
+    return ", ".join(told) + (f"; {twice} first one, then the other" if twice else "")
 
 
 def _lower(words: str) -> str:
@@ -175,7 +183,7 @@ def ally(inputs: DyadReportInputs) -> str:
 def between(inputs: DyadReportInputs) -> str:
     """Return what sets pairs apart over all their years; empty where the fit does not tell."""
     part = inputs.effects[inputs.effects["group"] == "between"]
-    clear = [f"{_symbol(row['coefficient'])} {effect(row)}" for row in part.to_dict("records")
+    clear = [f"{symbol(row['coefficient'])} {effect(row)}" for row in part.to_dict("records")
              if max(row["above_zero"], 1.0 - row["above_zero"]) >= DIRECTION]
     if part.empty or not inputs.passed:
         return ""
@@ -189,17 +197,17 @@ def peculiar(inputs: DyadReportInputs) -> list[str]:
     told = []
     for label, part in inputs.contrasts.groupby("group", sort=False):
         first, second = str(label).split(" less ")
-        clear = [f"{_symbol(row['coefficient'])} is {'larger' if row['q50'] > 0 else 'smaller'} by "
+        clear = [f"{symbol(row['coefficient'])} is {'larger' if row['q50'] > 0 else 'smaller'} by "
                  f"{effect({**row, **_positive(row)})}" for row in part.to_dict("records")
                  if max(row["above_zero"], 1.0 - row["above_zero"]) >= DIRECTION]
-        rest = [_symbol(row["coefficient"]) for row in part.to_dict("records")
+        rest = [symbol(row["coefficient"]) for row in part.to_dict("records")
                 if max(row["above_zero"], 1.0 - row["above_zero"]) < DIRECTION]
         text = f"Compared with {group_name(second)}, among {group_name(first)} "
         text += "; ".join(clear) if clear else "no coefficient clearly differs"
         if clear and rest:
             text += f"; {' and '.join(rest)} {'do' if len(rest) > 1 else 'does'} not clearly differ"
-        told.append(f"{text}. What is not peculiar to {group_name(first)} is no finding about "
-                    "quasi alliances.")
+        told.append(f"{text}. An effect that {group_name(second)} share is no evidence of "
+                    f"something peculiar to {group_name(first)}.")
     return told
 
 
@@ -210,7 +218,8 @@ def _positive(row: dict[str, Any]) -> dict[str, float]:
     return {"q50": -row["q50"], "q05": -row["q95"], "q95": -row["q05"]}
 
 
-def _symbol(coefficient: str) -> str:
+def symbol(coefficient: str) -> str:
+    """Return a coefficient as a reader writes it."""
     kind, latent = coefficient.split("_")
     return f"{'β' if kind == 'beta' else 'δ'} of {latent}"
 
@@ -229,8 +238,9 @@ def caveat(inputs: DyadReportInputs) -> str:
     shares = sorted(inputs.between.values())
     return ("These are associations of one specification, not of a grid of them. They are of what "
             "changes within a pair over the years; what sets pairs apart has coefficients of its "
-            f"own, for {wording.percent(shares[0])} to {wording.percent(shares[-1])} of the "
-            f"variance of what the coefficients multiply lies between pairs. {counted} of "
+            f"own, because {wording.percent(shares[0])} to {wording.percent(shares[-1])} of the "
+            "variance in threat and credibility, their means and gaps, lies between pairs rather "
+            f"than over time. {counted} of "
             f"{members} states share members, which the model ties together through threat and "
             "credibility only; these enter at their posterior means, and how uncertain they are "
             "enters no interval and no Bayes factor: intervals may be too narrow. "
@@ -280,49 +290,6 @@ def _of_threat(inputs: DyadReportInputs) -> str:
     if (mine["level"] == "member").any():
         return ""
     joint = ("; two states that fight side by side act together, which is cohesion too"
-             if "shared_disputes" in mine.index else "")
+             if _SHARED in mine.index else "")
     return (f"Threat is read from what a pair has in common alone ({'; '.join(mine['meaning'])}"
             f"{joint}), never from one member, so that its gap rests on the model. ")
-
-
-def borrowed(found: Borrowed) -> str:
-    """Return whether the pair looks like one of the others, and what listening to them changes."""
-    if found.flag:
-        return f"No result: {found.flag}."
-    table = found.table.set_index(["when", "coefficient"])
-    moved = (table.loc["after", "mean"] - table.loc["before", "mean"]) / table.loc["before", "sd"]
-    most = str(moved.abs().idxmax())
-    like = ("looks like one of them" if found.weight_after > 0.75 else
-            "does not look like one of them" if found.weight_after < 0.25 else
-            "may or may not be one of them")
-    told = (f"By its own months the pair {like}: probability "
-            f"{wording.probability(found.weight_after)} after its data, "
-            f"{wording.probability(found.weight)} before.")
-    wider = table.loc["after", "sd"] / table.loc["before", "sd"] - 1.0
-    if max(moved.abs().max(), wider.abs().max()) < _NEXT_TO_NOTHING:
-        return f"{told} Listening to the others changes next to nothing."
-    return (f"{told} Listening to the others moves {_symbol(most)} most, by "
-            f"{wording.number(moved[most], 1, signed=True)} posterior sds, and changes the "
-            f"posterior sds by {wording.percent(wider.min())} to {wording.percent(wider.max())}.")
-
-
-def episode_sentence(inputs: DyadReportInputs, episode: str) -> str:
-    """Return what is told of an episode: of cohesion, and of what is said to have moved it."""
-    part = inputs.changes[inputs.changes["episode"] == episode].set_index("quantity")
-    told = inputs.episodes.set_index("episode").loc[episode]
-    row = part.loc["cohesion"]
-    said = "rose" if row["predicted"] > 0 else "fell"
-    text = (f"the probability that cohesion {said} is {wording.probability(row['probability'])} "
-            f"(change {effect(row)})")
-    if "relative" in part.index:
-        text += (", and that it did so against its class "
-                 f"{wording.probability(part.loc['relative', 'probability'])}")
-    if told["verdict"] == "inconclusive":
-        text += f"; {told['reason']}"
-    quantity, sign = CHA_EPISODES[episode].cause
-    rise = float(part.loc[quantity, "probability"])
-    what, up, down = _CAUSES[quantity]
-    if relative(inputs) and quantity.endswith("_mean"):
-        what += ", next to other allies,"
-    return (f"{text}. That {what} {up if sign > 0 else down}, which Cha takes for the cause, has "
-            f"probability {wording.probability(rise if sign > 0 else 1.0 - rise)}.")

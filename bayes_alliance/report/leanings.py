@@ -14,6 +14,8 @@ __all__ = ["cut", "farthest", "not_converged", "periods", "power", "power_design
            "power_words", "prior_scales", "robustness", "scale_flags", "sensitivity"]
 
 Rows = list[dict[str, Any]]
+# Monte Carlo errors beyond which a figure is told from 0; three of a thousand are there by chance.
+_CLEAR = 3.0
 
 
 def robustness(inputs: ReportInputs) -> Rows:
@@ -34,13 +36,20 @@ def robustness(inputs: ReportInputs) -> Rows:
 
 
 def farthest(inputs: ReportInputs) -> str:
-    """Return the specification with the largest log Bayes factor either way, in words."""
+    """Say how far from 0 the log Bayes factors are, and which one surely is."""
     if inputs.grid.empty:
         return ""
-    row = inputs.grid.loc[inputs.grid["log_bayes_factor"].abs().idxmax()]
-    return (f"{row['specification']} ({row['episode']}, {row['hypothesis']}: "
+    size = inputs.grid["log_bayes_factor"].abs()
+    words = (f"No log Bayes factor is farther than {wording.number(size.max())} from 0, and a "
+             f"verdict asks for {wording.number(inputs.spec.verdict.log_bayes_factor)}.")
+    clear = size[size > _CLEAR * inputs.grid["log_bayes_factor_se"]]
+    if clear.empty:
+        return f"{words} None is {_CLEAR:g} times its Monte Carlo error."
+    row = inputs.grid.loc[clear.idxmax()]
+    return (f"{words} The largest of those beyond {_CLEAR:g} times their Monte Carlo error: "
+            f"{row['specification']} ({row['episode']}, {row['hypothesis']}: "
             f"{wording.number(row['log_bayes_factor'], signed=True)} ± "
-            f"{wording.number(row['log_bayes_factor_se'])} nats)")
+            f"{wording.number(row['log_bayes_factor_se'])} nats).")
 
 
 def not_converged(inputs: ReportInputs) -> str:

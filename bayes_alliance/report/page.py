@@ -72,6 +72,7 @@ def render(results: ReportInputs) -> str:
                                                         results.posterior_check),
         grid_size=_specifications(results), grid_apart=_specifications(results, converged=False),
         shares=summary.SHARES, paths=c.PATHS, latents=c.LATENTS,
+        predicted={path: summary.predicted(results, path) for path in c.PATHS},
         files=[PAGE, *FILES, "diagnostics.json"], kinds=_trigger_kinds(results),
         measured=_measures_of_cohesion(results),
         shipped=results.spec.model.name in shipped_models())

@@ -15,7 +15,7 @@ from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
 __all__ = ["NOT_YET", "PATH_NAMES", "SHARES", "ally", "caveat", "first_screen", "flags",
-           "headlines", "observations_in_windows", "sentences", "unseen"]
+           "headlines", "observations_in_windows", "predicted", "sentences", "unseen"]
 
 NOT_YET: Final = "not yet computed"
 SHARES: Final = (c.COMPONENT_THREAT, c.COMPONENT_CREDIBILITY, c.COMPONENT_DISPUTES,
@@ -96,17 +96,46 @@ def headlines(inputs: ReportInputs) -> list[str]:
         pieces = [f"{PATH_NAMES[line['hypothesis']]} ({line['hypothesis']}) is {line['verdict']} "
                   f"({line['difference']} ± {line['error']} nats)" for line in row["lines"]]
         name = row["episode"].replace("_", " ").capitalize()
-        moved = {"up": "rose", "down": "fell"}[inputs.spec.episodes[row["episode"]].change]
-        told.append(f"{name}, {row['window']}: {' and '.join(pieces)}. Cohesion {moved} with "
-                    f"probability {row['change']['probability']} against its baselines "
-                    f"(change {row['change']['median']}); {row['shares']['unexplained']['median']} "
-                    "of the change is unexplained.")
-    limit = wording.number(inputs.spec.verdict.log_bayes_factor, signed=True)
-    told.append("Nats are those of the held-out observations against disputes and governments "
-                f"alone (HX); support asks for {limit} and more, beside a predicted move, a "
-                "contribution and agreement of specifications. Inconclusive by itself is no "
-                "evidence of no effect: the reasons below tell which it is.")
+        left = row["shares"]["unexplained"]
+        told.append(f"{name}, {row['window']}: {' and '.join(pieces)}. "
+                    f"{_changes(inputs, row['episode'])}. Unexplained is {left['median']} of the "
+                    f"change (medians; 90% bounds {left['interval']}).")
+    odds = "; ".join(
+        f"{row['episode'].replace('_', ' ')} " + " and ".join(
+            f"{_odds(inputs, row['episode'], name)} ({name})" for name in PATH_NAMES)
+        for row in first_screen(inputs))
+    limit = np.exp(inputs.spec.verdict.log_bayes_factor)
+    told.append("As odds against disputes and governments alone (HX), the held-out observations "
+                f"give: {odds}. Support asks for {limit:.1f} and more, and also that the driver "
+                "moved as predicted, that its contribution is large enough and that other "
+                "specifications agree. Inconclusive is no evidence of no effect; the reasons "
+                "below say what is missing.")
     return told
+
+
+def _odds(inputs: ReportInputs, episode: str, hypothesis: str) -> str:
+    """Return an episode's Bayes factor of a hypothesis against HX."""
+    return wording.number(np.exp(_row(inputs.evidence, episode, hypothesis)["difference"]))
+
+
+def _changes(inputs: ReportInputs, name: str) -> str:
+    """Return how cohesion changed against each baseline of an episode, with its dates."""
+    episode = inputs.spec.episodes[name]
+    part = inputs.episodes[(inputs.episodes["episode"] == name)
+                           & (inputs.episodes["quantity"] == "change")].set_index("baseline")
+    moved = {"up": "a rise", "down": "a fall"}[episode.change]
+    pieces = [f"{wording.number(part.at[label, 'q50'], signed=True)} against "
+              f"{_dated(label, months)} "
+              f"(P {wording.probability(part.at[label, 'probability'])})"
+              for label, months in episode.baselines.items()]
+    return f"Cohesion changed (P: of {moved}) by {', '.join(pieces)}"
+
+
+def _dated(label: str, months: tuple[str, str]) -> str:
+    """Return a baseline's name, with its months where it is not the calendar year it names."""
+    if months == (f"{label}-01", f"{label}-12"):
+        return label
+    return f"{label.replace('_', ' ')} [{wording.window(months)}]"
 
 
 def flags(inputs: ReportInputs) -> dict[str, str]:
@@ -149,7 +178,8 @@ def sentences(inputs: ReportInputs) -> list[dict[str, str]]:
             found.append({
                 "subject": f"{episode.replace('_', ' ').capitalize()}, {name} ({hypothesis})",
                 "verdict": str(row["verdict"]),
-                "text": f"{path} moved as predicted with probability {_moved(part, path)}, the "
+                "text": f"{path} moved as predicted{_together(inputs, path)} with probability "
+                        f"{_moved(inputs, part, path)}, the "
                         "share of the change attributed to it is "
                         f"{wording.percent(row['contribution_share'])} (median{where}), and the "
                         "held-out observations "
@@ -158,16 +188,33 @@ def sentences(inputs: ReportInputs) -> list[dict[str, str]]:
     return found
 
 
-def _moved(part: pd.DataFrame, path: str) -> str:
+def predicted(inputs: ReportInputs, path: str) -> str:
+    """Return which quantities of a path a verdict asks to move as predicted, in words."""
+    return " and ".join(inputs.spec.verdict.direction_quantities[path])
+
+
+def _together(inputs: ReportInputs, path: str) -> str:
+    several = len(inputs.spec.verdict.direction_quantities[path]) > 1
+    return f" ({predicted(inputs, path)} together)" if several else ""
+
+
+def _moved(inputs: ReportInputs, part: pd.DataFrame, path: str) -> str:
     """Return how probable the predicted move is, against which baseline least."""
     found = part[part["quantity"] == f"direction_{path}"].set_index("baseline")["probability"]
     least = str(found.idxmin())
     text = wording.probability(float(found[least]))
+    named = inputs.spec.verdict.direction_quantities[path]
+    if len(named) > 1:
+        at = part[part["baseline"] == least].set_index("quantity")["probability"]
+        alone = ", ".join(f"{name} alone "
+                          f"{wording.probability(float(at[f'direction_{path}_{name}']))}"
+                          for name in named)
+        text += f" ({alone})"
     if len(found) == 1:
         return text
     rest = found.drop(least)
     others = wording.span(wording.probability(rest.min()), wording.probability(rest.max()))
-    return f"{text} against {least} ({others} against {' and '.join(map(str, rest.index))})"
+    return f"{text} against {least} and {others} against {' and '.join(map(str, rest.index))}"
 
 
 def _favour(row: pd.Series, hypothesis: str) -> str:

@@ -224,6 +224,7 @@ def make_episodes(spec, rng):
                 add(name, baseline, "H12", f"share_{component}", value / change, 0.3, p)
             for path in c.PATHS:
                 add(name, baseline, "H12", f"counterfactual_{path}", change * 0.9, 0.4, 0.97)
+                add(name, baseline, "H12", f"share_before_{path}", 0.0, 0.2, 0.5)
     return pd.DataFrame(rows, columns=["episode", "baseline", "hypothesis", "quantity", "mean",
                                        "sd", "q05", "q50", "q95", "probability"])
 

@@ -79,7 +79,7 @@ def test_a_sensitivity_above_the_threshold_is_flagged_and_told(full):
     assert set(found.table["part"]) == {"prior", "likelihood"}
     assert found.table["flag"].equals(found.table["sensitivity"] > 0.05)
     assert found.table["flag"].any()
-    assert "groups of priors move one" in found.sentence
+    assert "groups of priors move at least one of them" in found.sentence
 
 
 def test_other_quantities_may_be_judged(full):
@@ -107,4 +107,4 @@ def test_where_the_weights_leave_few_draws_nothing_is_told(full, monkeypatch):
     assert not table.loc[first, "flag"].any()
     assert table.loc[second, "sensitivity"].notna().all()
     assert (table.loc[second, "effective"] > 0.99).all()
-    assert f"of {first} the draws cannot tell" in found.sentence
+    assert f"the draws cannot tell of {first}" in found.sentence

@@ -14,8 +14,8 @@ from bayes_alliance.cli.app import app
 from bayes_alliance.dyads import load_dyad_fit
 from bayes_alliance.dyads.borrowing import LEFT_OUT
 from bayes_alliance.inference import package_versions
+from bayes_alliance.report import dyads_focal as focal
 from bayes_alliance.report import dyads_job as job
-from bayes_alliance.report import dyads_words as words
 from bayes_alliance.report.borrowing import borrow_from_files
 from bayes_alliance.report.dyads_charts import draw_chart, draw_strip
 from bayes_alliance.report.dyads_inputs import collect_dyads
@@ -101,6 +101,8 @@ def test_the_first_screen_says_what_was_planted(inputs, no_figures):
             "Hwang) is inconclusive and abandonment (Cha) is inconclusive.") in text
     assert ("With the ally one unit less credible to both, the long-run level of cohesion is "
             "higher") in text
+    assert "that is no clean test: it is read from wars and disputes" in text
+    assert "(3 quasi allies, 3 allied neighbours), year by year" in text
     assert "among quasi allies β of threat is larger by 0.6" in text
     assert "β of credibility is smaller by 0.6" in text
     assert "by odds of more than 100 to 1" in text
@@ -127,7 +129,7 @@ def test_what_the_others_add_is_a_section_and_a_table(panel, two_fits, no_figure
     write_dyad_report(with_it, tmp_path)
     text = plain((tmp_path / "index.html").read_text(encoding="utf-8"))
     assert "What the other pairs say of it" in text
-    assert words.borrowed(found) in text
+    assert focal.borrowed(found) in text
     table = pd.read_csv(tmp_path / "borrowed.csv")
     assert list(table["when"].unique()) == ["others", "before", "after"]
     assert len(table) == 12
@@ -136,19 +138,23 @@ def test_what_the_others_add_is_a_section_and_a_table(panel, two_fits, no_figure
     assert means.at["beta_threat", "others"] > 0
     other = found.table.set_index(["when", "coefficient"])
     other.loc["after"] = other.loc["before"].to_numpy()
-    assert words.borrowed(replace(found, table=other.reset_index(), weight_after=0.001, flag="")
+    assert focal.borrowed(replace(found, table=other.reset_index(), weight_after=0.001, flag="")
                           ) == (
-        "By its own months the pair does not look like one of them: probability <0.01 after its "
-        "data, 0.50 before. Listening to the others changes next to nothing.")
+        "The pair’s own data say that it is not like them: probability <0.01 after them, 0.50 "
+        "before. With the others next to nothing changes.")
     # One coefficient moved by two of its sds, all of them half as wide.
     sd = other.at[("before", "delta_threat"), "sd"]
     other.loc["after", "sd"] = other.loc["before", "sd"].to_numpy() / 2
     other.loc[("after", "delta_threat"), "mean"] += 2 * sd
-    told = words.borrowed(replace(found, table=other.reset_index(), weight_after=0.8, flag=""))
-    assert "the pair looks like one of them: probability 0.80" in told
-    assert "moves δ of threat most, by +2.0 posterior sds" in told
-    assert "changes the posterior sds by −50% to −50%." in told
-    assert words.borrowed(replace(found, flag="few draws")) == "No result: few draws."
+    told = focal.borrowed(replace(found, table=other.reset_index(), weight_after=0.8, flag=""))
+    assert "own data say that it is like them: probability 0.80" in told
+    assert "δ of threat moves most, by +2.0 of its posterior sds before; " in told
+    assert told.endswith(" is more certain (sd −50%).")
+    other.loc[("after", "beta_threat"), "sd"] = 3 * other.at[("before", "beta_threat"), "sd"]
+    told = focal.borrowed(replace(found, table=other.reset_index(), weight_after=0.5, flag=""))
+    assert "own data do not settle whether it is like them" in told
+    assert "β of threat is less certain (sd 3.0 times as large); " in told
+    assert focal.borrowed(replace(found, flag="few draws")) == "No result: few draws."
     without = plain(render_dyad_page(collect(panel)))
     assert "What the other pairs say of it" not in without
 

@@ -133,7 +133,8 @@ def test_a_planted_step_is_the_change_of_its_episode(panel):
     assert found["verdict"].to_dict() == {
         "cohesion_1969": "supported", "friction_1972": "supported",
         "cohesion_1975": "inconclusive", "friction_1980": "inconclusive"}
-    assert "6 observations of 1 indicator of" in found.at["cohesion_1975", "reason"]
+    assert ("the 6 observations of the pair’s cohesion in the episode and its baseline, of 1 "
+            "indicator, cannot tell") in found.at["cohesion_1975", "reason"]
     turned = episode_changes(made_up_dyad_fit(panel, cohesion=-level), panel)
     assert judge_episodes(turned, {}, passed=True)["verdict"].tolist()[:2] == ["contradicted"] * 2
 

@@ -185,7 +185,7 @@ def told_of(**changes):
         for horizon in (1, 3, 6, 12, 24):
             row = {"method": method, "kind": kind, "horizon": horizon, "crps": 0.9, "skill": 0.1,
                    "skill_low": -0.001, "skill_high": 0.2, "gain": 0.0, "gain_low": -0.01,
-                   "gain_high": 0.01, "origins": 52, "missed": 0}
+                   "gain_high": 0.01, "log_score": -0.1, "origins": 52, "missed": 0}
             for level in (50, 90):
                 row |= {f"inside{level}": level / 100, f"inside{level}_low": level / 100 - 0.02,
                         f"inside{level}_high": level / 100 + 0.02}
@@ -216,9 +216,11 @@ def test_what_the_paths_are_worth_is_said_either_way():
     assert "make no reliable difference" in told_of()
     assert "make no reliable difference" in told_of(HX={6: better, 12: worse})
     assert ("HX, which lacks both paths, gains over H12 +2.0% (+1.0 to +3.0) at 4-6 and +2.0% "
-            "(+1.0 to +3.0) at 7-12: these forecasts are better without the paths"
+            "(+1.0 to +3.0) at 7-12: by CRPS these forecasts are better without the paths"
             ) in told_of(HX={6: better, 12: better})
     assert "make these forecasts better" in told_of(HX={6: worse, 12: worse})
+    assert "otherwise (best: H1 at 4-6, H12 at 7-12). " in told_of(
+        H1={6: {"log_score": 0.1}}, H12={12: {"log_score": 0.0}})
 
 
 def test_the_best_hypothesis_is_named_with_its_distance_to_the_others():

@@ -54,6 +54,24 @@ def test_every_episode_and_baseline_has_every_quantity(episodes, spec):
     assert ((named >= 0) & (named <= 1)).all()
 
 
+def test_the_share_before_is_that_of_coefficients_from_their_prior(full, reference, spec):
+    def before(sd):
+        prior = spec.priors.coefficient.model_copy(update={"sd": sd})
+        priors = spec.priors.model_copy(update={"coefficient": prior})
+        told = compare_episodes(reference, replace(full, spec=spec.model_copy(
+            update={"priors": priors}))).table
+        return told[told["quantity"].str.startswith("share_before_")].set_index(
+            ["episode", "baseline", "quantity"])[["q05", "q50", "q95"]]
+
+    wide, narrow = before(0.5), before(0.05)
+    assert np.allclose(wide, 10 * narrow)
+    assert set(wide.index.get_level_values("quantity")) == {
+        "share_before_threat", "share_before_credibility"}
+    # No sign is assumed: zero lies within.
+    assert (wide["q05"] < 0).all()
+    assert (wide["q95"] > 0).all()
+
+
 def test_directions_come_from_the_reference_and_contributions_from_h12(episodes):
     table = episodes.table
     assert (table[table["quantity"].str.startswith("direction")]["hypothesis"] == "HX").all()
@@ -235,7 +253,8 @@ def test_readings_are_regions_of_the_coefficients(full):
     assert table.loc["abandonment (Cha)", "posterior"] == pytest.approx(inside)
 
 
-def table_for(direction, contribution, share, *, opposite=0.0, largest=1.0, moved=0.99):
+def table_for(direction, contribution, share, *, opposite=0.0, largest=1.0, moved=0.99,
+              before=1.0):
     rows = []
     for episode in ("friction", "cohesion"):
         rows.append((episode, "b", "H12", "change", np.nan, np.nan, moved))
@@ -243,7 +262,8 @@ def table_for(direction, contribution, share, *, opposite=0.0, largest=1.0, move
             rows += [(episode, "b", "HX", f"direction_{path}", np.nan, np.nan, direction),
                      (episode, "b", "HX", f"direction_{path}_opposite", np.nan, np.nan, opposite),
                      (episode, "b", "H12", f"contribution_{path}", np.nan, np.nan, contribution),
-                     (episode, "b", "H12", f"share_{path}", share, largest, contribution)]
+                     (episode, "b", "H12", f"share_{path}", share, largest, contribution),
+                     (episode, "b", "H12", f"share_before_{path}", 0.0, before, 0.5)]
     return pd.DataFrame(rows, columns=["episode", "baseline", "hypothesis", "quantity", "q50",
                                        "q95", "probability"])
 
@@ -314,7 +334,9 @@ def test_a_prediction_that_half_holds_is_no_contradiction(spec):
 
 
 @pytest.mark.parametrize(("table", "difference", "reason"), [
-    ({"largest": 0.2}, 0.0, "no effect of that size: its share of the change is under 25%"),
+    ({"largest": 0.2}, 0.0, "no effect of that size: a share of 25% or more has probability "
+     "under 0.05 (against b), and more with coefficients from their prior"),
+    ({"largest": 0.2, "before": 0.2}, 0.0, "under 0.05 (against b), but that is no finding"),
     ({}, 0.0, "too little information"),
     ({}, 0.9, "the held-out rows lean to it"),
     ({}, -0.9, "the held-out rows lean against it"),

@@ -238,7 +238,8 @@ def test_the_share_decides_where_all_else_holds(spec):
         rows += [("friction", "b", "HX", f"direction_{path}", np.nan, np.nan, 0.99),
                  ("friction", "b", "HX", f"direction_{path}_opposite", np.nan, np.nan, 0.0),
                  ("friction", "b", "H12", f"contribution_{path}", np.nan, np.nan, 0.99),
-                 ("friction", "b", "H12", f"share_{path}", 0.5, 0.9, 0.99)]
+                 ("friction", "b", "H12", f"share_{path}", 0.5, 0.9, 0.99),
+                 ("friction", "b", "H12", f"share_before_{path}", 0.0, 0.9, 0.5)]
     episodes = pd.DataFrame(rows, columns=["episode", "baseline", "hypothesis", "quantity", "q50",
                                            "q95", "probability"])
     evidence = pd.DataFrame([(name, "friction", "leave_episode_out", 2.0, 0.01)

@@ -98,14 +98,23 @@ def test_coverage_is_told_indicator_by_indicator(inputs):
     assert _coverage(table[table["rows"] < 20]) == ""
 
 
-def test_the_farthest_specification_is_named(inputs, page):
-    row = inputs.grid.loc[inputs.grid["log_bayes_factor"].abs().idxmax()]
-    assert farthest(inputs).startswith(f"{row['specification']} ({row['episode']}, ")
-    assert f"Farthest from 0: {row['specification']} (" in page
+def test_the_specification_that_is_clearly_farthest_is_named(inputs, page):
+    grid = inputs.grid.assign(log_bayes_factor=0.01, log_bayes_factor_se=0.05)
+    grid.loc[grid.index[0], ["log_bayes_factor", "log_bayes_factor_se"]] = [-0.4, 0.2]
+    grid.loc[grid.index[1], ["log_bayes_factor", "log_bayes_factor_se"]] = [0.2, 0.05]
+    row = grid.iloc[1]
+    found = farthest(replace(inputs, grid=grid))
+    assert found.startswith("No log Bayes factor is farther than 0.40 from 0, and a verdict asks "
+                            "for 1.10.")
+    assert found.endswith(f"{row['specification']} ({row['episode']}, {row['hypothesis']}: +0.20 ± "
+                          "0.05 nats).")
+    assert "None is 3 times its Monte Carlo error." in farthest(
+        replace(inputs, grid=grid.drop(index=grid.index[1])))
+    assert farthest(inputs) in page
 
 
 def test_the_grid_is_drawn_and_counts_what_did_not_converge(page):
-    assert "the committed one is the diamond" in page
+    assert "the diamond is the committed one, fitted with the grid&rsquo;s fewer draws" in page
     assert "In how many of 30 specifications each verdict comes out; 1 of them" in page
 
 

@@ -63,8 +63,8 @@ def test_whether_a_swing_is_special_is_said(inputs, no_figures, top, word, span)
                           "quantity": c.COHESION, "rank_mean": [0.2, 0.3], "q05": 0.1, "q95": 0.5,
                           "top_tenth": top})
     text = plain(render(replace(inputs, swings=table)))
-    assert (f"Episode friction: the change of cohesion {word} among the largest tenth of the "
-            f"changes between such windows (probability {span} over its baselines), and 20% to 30% "
+    assert (f"The change from baseline to friction {word} among the largest tenth of the changes "
+            f"of cohesion between such windows (probability {span} over its baselines); 20% to 30% "
             "of the positions have a smaller one.") in text
 
 
@@ -134,9 +134,16 @@ def test_the_first_sentences_are_those_of_the_first_table(inputs):
         for line in row["lines"]:
             assert (f"({line['hypothesis']}) is {line['verdict']} ({line['difference']} ± "
                     f"{line['error']} nats)") in sentence
-        assert f"probability {row['change']['probability']} against its baselines" in sentence
-    assert "Cohesion fell" in told[0]
-    assert "Cohesion rose" in told[1]
+        part = inputs.episodes[(inputs.episodes["episode"] == row["episode"])
+                               & (inputs.episodes["quantity"] == "change")]
+        for row in part.itertuples():
+            assert f"{wording.number(row.q50, signed=True)} against {row.baseline}" in sentence
+    assert "Cohesion changed (P: of a fall) by −1.30 against 2015 (P 0.99), " in told[0]
+    assert "(P: of a rise) by +1.10 against friction [Nov 2018–Dec 2019] (P 0.99), " in told[1]
+    assert "against 2021 [Feb 2021–Apr 2022] (P 0.99)" in told[1]
+    odds = float(np.exp(inputs.evidence.query(
+        "episode == 'cohesion' and hypothesis == 'H2'")["difference"].iloc[0]))
+    assert f"and {odds:.2f} (H2). Support asks for 3.0 and more" in told[2]
     words = plain(make_page().split("Episode by episode")[0])
     assert all(sentence in words for sentence in told)
 
@@ -166,16 +173,20 @@ def test_no_result_is_written_in_a_template(inputs, no_figures):
 
 def test_sentences_name_the_least_favourable_baseline(inputs):
     episodes = inputs.episodes.copy()
-    moved = (episodes["episode"] == "friction") & (episodes["quantity"] == "direction_threat")
-    episodes.loc[moved, "probability"] = [0.56, 0.44, 0.42]
+    friction = episodes["episode"] == "friction"
+    for quantity, values in (("direction_threat", [0.56, 0.44, 0.42]),
+                             ("direction_threat_mean", 0.91), ("direction_threat_gap", 0.46)):
+        episodes.loc[friction & (episodes["quantity"] == quantity), "probability"] = values
     found = summary.sentences(replace(inputs, episodes=episodes))
     assert len(found) == 4
     assert found[0] == {
         "subject": "Friction, common threat (H1)", "verdict": "inconclusive",
-        "text": "threat moved as predicted with probability 0.42 against 2017 (0.44–0.56 against "
-                "2015 and 2016), the share of the change attributed to it is 7% (median at the "
-                "least favourable of 3 baselines), and the held-out observations hardly tell H1 "
-                "from HX, 1.12 to 1 for H1 (not met: evidence; made-up reason)."}
+        "text": "threat moved as predicted (mean and gap together) with probability 0.42 (mean "
+                "alone 0.91, gap alone 0.46) against 2017 and 0.44–0.56 against 2015 and 2016, the "
+                "share of the change attributed to it is 7% (median at the least favourable of 3 "
+                "baselines), and the held-out observations hardly tell H1 from HX, 1.12 to 1 for "
+                "H1 (not met: evidence; made-up reason)."}
+    assert found[1]["text"].startswith("credibility moved as predicted with probability ")
     assert "hardly tell H2 from HX, 1.09 to 1 for HX" in found[1]["text"]
 
 
@@ -341,5 +352,5 @@ def test_a_model_of_ones_own_without_events_is_called_by_its_own_names(inputs, n
     words = plain(render(mine))
     assert "Bad years, common threat (H1)" in words
     assert "bayes-alliance report MODEL.toml --out DIR" in words
-    assert "each other; this model has none" in words
+    assert "addressed to the other government; this model has none" in words
     assert "court ruling" not in words
