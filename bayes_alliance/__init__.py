@@ -34,10 +34,10 @@ if TYPE_CHECKING:
         check_data,
         compare,
         fit,
-        forecast,
         load,
+        make_forecast,
+        make_report,
         read_model,
-        report,
         robustness,
     )
     from bayes_alliance.exceptions import (
@@ -62,10 +62,10 @@ __all__ = [
     "check_data",
     "compare",
     "fit",
-    "forecast",
     "load",
+    "make_forecast",
+    "make_report",
     "read_model",
-    "report",
     "robustness",
 ]
 

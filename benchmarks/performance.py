@@ -209,6 +209,18 @@ def stale(folder: Path) -> list[str]:
                        for of, hashes in now.items()))]
 
 
+def of_refits(found: dict[str, Any] | None) -> str:
+    """Return how often the refit with other data failed its gate; empty where it never did."""
+    runs = [] if found is None else [one["fits"]["other_data"] for one in found["repeats"]]
+    failed = [one for one in runs if not one["passed"]]
+    if not failed:
+        return ""
+    attempts = "/".join(map(str, sorted({one["attempts"] for one in failed})))
+    return (f"The refit with other data (a panel simulated from one draw) failed its gate in "
+            f"{len(failed)} of {len(runs)} repeats, after {attempts} attempts each: its whole time "
+            "is that of all attempts, and no time of a fit that could be used.")
+
+
 def markdown(folder: Path) -> str:
     """Return the page."""
     table = table_of(folder)
@@ -218,6 +230,8 @@ def markdown(folder: Path) -> str:
              "| figure | goal | measured | | from |", "| --- | --- | --: | --- | --- |"]
     lines += [f"| {row.what} | {row.goal} | {row.measured} | {row.verdict} | "
               f"`validation/{row.file}` |" for row in table.itertuples()]
+    if told := of_refits(contents(folder / "startup.json")):
+        lines += ["", told]
     if old := stale(folder):
         lines += ["", f"Of other code, model file or data than the present: {', '.join(old)}."]
     found = contents(folder / "throughput.json")

@@ -61,6 +61,8 @@ def show(dataset: Folder,
     """Print what a dataset holds, when, and what is missing; CSV where it is piped."""
     with errors_to_status():
         folder = find_data_folder(dataset)
+        if model and figure is None and not _of_dyads(folder):
+            raise ValueError(f"--model {model} says what a figure shows (allowed: with --figure)")
         if _of_dyads(folder):
             if figure is not None or model:
                 raise ValueError(f"{dataset} holds many dyads by year: it has no figure, and a "

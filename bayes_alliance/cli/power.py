@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bayes_alliance.cli.console import errors_to_status, print_table, steps
+from bayes_alliance.cli.console import errors_to_status, print_table, require_work, steps
 from bayes_alliance.cli.fits import Cluster, Model, Out, Restart, Seed, Work, Workers, _within
 
 __all__ = ["power_command"]
@@ -22,16 +22,19 @@ def power_command(model: Model, out: Out, panels: Panels = 100, seed: Seed = 1, 
                   ) -> None:
     """Say what the design can see: verdicts on simulated panels; writes power.csv.
 
-    Takes hours; a later run with more panels goes on with those that power.csv has.
+    Takes hours; a later run with more panels goes on with those that power.csv has, unless it is
+    to begin anew.
     """
     with errors_to_status():
+        require_work(restart, work)
         from bayes_alliance.inference import load_model
         from bayes_alliance.power import OBSERVED, power
         from bayes_alliance.report import read_power, write_power
 
         spec, panel = load_model(model)
         with steps() as shown:
-            result = power(model, panels=panels, seed=seed, there=read_power(out, spec, panel),
+            result = power(model, panels=panels, seed=seed,
+                           there=None if restart else read_power(out, spec, panel),
                            folder=_within(work, "power", spec), workers=workers, cluster=cluster,
                            report=shown.tally("panels"), restart=restart)
         write_power(result, spec, panel, out)

@@ -120,7 +120,7 @@ def backtest(model: str | Path, *, hypotheses: Sequence[str] = HYPOTHESES,
     model : str or pathlib.Path
         Name of a shipped model, or path of a model file.
     hypotheses : sequence of str
-        Which forecast; H12, the default forecast, must be among them.
+        Which forecast; H12, the default forecast, is added where it is missing.
     first, step, lag, seed, folder, workers, cluster, report, restart
         See :func:`bayes_alliance.forecast.origins.backtest_scores`.
 

@@ -73,7 +73,7 @@ class Evidence:
 
     @property
     def data(self) -> xr.Dataset:
-        """The table's numbers in nats; dims ``hypothesis``, ``episode``."""
+        """The table's numbers in nats; dims ``unit``, ``hypothesis``, ``episode``."""
         numbers = ["elpd", "se", "difference", "difference_se", "decibans"]
         return labelled(self.table, numbers, ("unit", "hypothesis", "episode"))
 

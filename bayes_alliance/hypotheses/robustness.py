@@ -7,6 +7,7 @@ named and counted, and no share rests on it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -72,10 +73,13 @@ class Robustness:
         ``converged``.
     sentence : str
         In how many specifications each verdict comes out.
+    asked : float
+        Log Bayes factor that a verdict asks for.
     """
 
     table: pd.DataFrame
     sentence: str
+    asked: float
 
     @property
     def agreement(self) -> dict[tuple[str, str], Agreement]:
@@ -87,6 +91,10 @@ class Robustness:
         """The criteria; dims ``specification``, ``episode``, ``hypothesis``."""
         dims = ("specification", "episode", "hypothesis")
         return labelled(self.table, [name for name in COLUMNS if name not in dims], dims)
+
+    def plot(self) -> Any:
+        """Draw the curve; see :func:`bayes_alliance.plotting.plot_specifications`."""
+        return import_module("bayes_alliance.plotting").plot_specifications(self.table, self.asked)
 
 
 def agreeing(table: pd.DataFrame) -> dict[tuple[str, str], Agreement]:
@@ -145,6 +153,12 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
     SpecError, DataError
         If the model file or its tables are wrong, also for one of the variants, or there is no
         episode; lists every fault, before anything is sampled.
+    ValueError
+        If the number of workers is not allowed.
+    SchemaError
+        If the folder belongs to another task or model.
+    AllianceError
+        If specifications failed (after all others are done), or the cluster does not answer.
     """
     spec, panel = load_model(model)
     require_episodes(spec)
@@ -163,7 +177,7 @@ def robustness(model: str | Path, *, seed: int = 1, folder: str | Path | None = 
     rows = [row for key, result in done.items()
             for row in dict(again.get(f"{key}-longer", result))["rows"]]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return Robustness(table, _sentence(table))
+    return Robustness(table, _sentence(table), spec.verdict.log_bayes_factor)
 
 
 def member(key: str, item: Member) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class Stones:
 def absolute_values(model: str | Path, *, hypotheses: Iterable[str] = ("H12", "H0"), seed: int = 1,
                     folder: str | Path | None = None, workers: int | None = None,
                     cluster: str | None = None,
-                    report: Callable[[Tally], None] | None = None,
+                    report: Callable[[Tally], None] | None = None, restart: bool = False,
                     ) -> dict[tuple[str, str], Stones]:
     """Return the log predictive density of every episode's held-out rows.
 
@@ -125,18 +125,27 @@ def absolute_values(model: str | Path, *, hypotheses: Iterable[str] = ("H12", "H
         Keeps finished rungs, to go on after an interruption; without one none are kept.
     workers, cluster, report
         See :func:`bayes_alliance.inference.many.many`.
+    restart : bool
+        Move what the folder holds aside and begin anew.
 
     Returns
     -------
     dict of (str, str) to Stones
         By hypothesis and episode.
+
+    Raises
+    ------
+    SpecError, DataError
+        If the model file or its tables are wrong.
+    ValueError, SchemaError, AllianceError
+        As :func:`bayes_alliance.inference.many.many`.
     """
     spec, panel = load_model(model)
     items = {f"{hypothesis}-{episode}-{step}": Rung(str(model), hypothesis, episode, step,
                                                     seed=seed)
              for hypothesis in hypotheses for episode in spec.episodes for step in range(_RUNGS)}
     done = study(rung, items, spec, panel, folder=folder, workers=workers, cluster=cluster,
-                 report=report, seed=seed, rungs=_RUNGS)
+                 report=report, restart=restart, seed=seed, rungs=_RUNGS)
     steps: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for key, item in items.items():
         steps.setdefault((item.hypothesis, item.episode), []).append(dict(done[key]))

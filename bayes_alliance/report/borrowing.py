@@ -28,6 +28,10 @@ def borrow_from_files(fit: str | Path, others: str | Path, *, weight: float = 0.
     weight : float
         Prior probability that the pair is one of theirs.
 
+    Returns
+    -------
+    Borrowed
+
     Raises
     ------
     SchemaError

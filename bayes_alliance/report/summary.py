@@ -190,12 +190,16 @@ def sentences(inputs: ReportInputs) -> list[dict[str, str]]:
 
 def predicted(inputs: ReportInputs, path: str) -> str:
     """Return which quantities of a path a verdict asks to move as predicted, in words."""
-    return " and ".join(inputs.spec.verdict.direction_quantities[path])
+    return " and ".join(_asked(inputs, path))
+
+
+def _asked(inputs: ReportInputs, path: str) -> tuple[str, ...]:
+    return next(named for latent, named in inputs.spec.verdict.direction_quantities.items()
+                if latent == path)
 
 
 def _together(inputs: ReportInputs, path: str) -> str:
-    several = len(inputs.spec.verdict.direction_quantities[path]) > 1
-    return f" ({predicted(inputs, path)} together)" if several else ""
+    return f" ({predicted(inputs, path)} together)" if len(_asked(inputs, path)) > 1 else ""
 
 
 def _moved(inputs: ReportInputs, part: pd.DataFrame, path: str) -> str:
@@ -203,7 +207,7 @@ def _moved(inputs: ReportInputs, part: pd.DataFrame, path: str) -> str:
     found = part[part["quantity"] == f"direction_{path}"].set_index("baseline")["probability"]
     least = str(found.idxmin())
     text = wording.probability(float(found[least]))
-    named = inputs.spec.verdict.direction_quantities[path]
+    named = _asked(inputs, path)
     if len(named) > 1:
         at = part[part["baseline"] == least].set_index("quantity")["probability"]
         alone = ", ".join(f"{name} alone "

@@ -22,7 +22,9 @@ def results(tmp_path, spec, panel):
              "same_posterior": {"stan_same": {"same": True}, "pymc_idiomatic": {"same": False}},
              "made_from": {"ours": mark, "stan_same": mark}}
     startup = {"median": {"warm_first_draw": 4.0, "cold_first_draw": 150.0, "refit_gain": 2.0,
-                          "refit_setup_gain": 100.0}, **mark}
+                          "refit_setup_gain": 100.0},
+               "repeats": [{"fits": {"other_data": {"passed": passed, "attempts": 3 - passed}}}
+                           for passed in (True, False, False)], **mark}
     (tmp_path / "speed" / "speed.json").write_text(json.dumps(speed))
     (tmp_path / "startup.json").write_text(json.dumps(startup))
     pd.DataFrame({"seed": range(1, 21), "passed": [True] * 19 + [False], **mark}).to_csv(
@@ -48,6 +50,14 @@ def test_every_goal_is_judged_by_its_figure(results):
     missing = table[table["file"].isin(["scaling.json", "report_time.json"])]
     assert set(missing["verdict"]) == {"not measured"}
     assert set(missing["measured"]) == {""}
+
+
+def test_refits_that_failed_are_told_beside_their_time(results):
+    told = performance.markdown(results)
+    assert "failed its gate in 2 of 3 repeats, after 3 attempts each" in told
+    assert performance.of_refits({"repeats": [
+        {"fits": {"other_data": {"passed": True, "attempts": 1}}}]}) == ""
+    assert performance.of_refits(None) == ""
 
 
 def test_the_readme_quotes_the_table_alone(root):

@@ -183,7 +183,7 @@ def made_up(verdicts):
                           for name, verdict in verdicts.items()
                           for episode in ("friction", "cohesion") for hypothesis in ("H1", "H2")],
                          columns=list(COLUMNS))
-    return Robustness(table, _sentence(table))
+    return Robustness(table, _sentence(table), 1.1)
 
 
 def test_shares_are_of_each_verdict():
