@@ -299,6 +299,10 @@ def make_forecast(model: str | Path, horizon: int | None = None, *, scenario: Sc
     return combine_forecasts(parts, shares)
 
 
+# As the command line calls them.
+forecast, report = make_forecast, make_report
+
+
 def check_data(dataset: str | Path) -> list[Fault]:
     """Return every fault of a dataset of one pair, by month.
 

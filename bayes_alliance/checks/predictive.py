@@ -40,9 +40,10 @@ def posterior_predictive(fit: Fit, *, seed: int = 1, most: int = 1000) -> CheckR
     Returns
     -------
     CheckResult
-        Table with ``indicator``, ``latent``, ``time``, ``observed``, ``q05``, ``q50``, ``q95``
-        in units of the predictive standard deviation about the predictive mean, and ``pit``
-        (randomised for counts). Passed if between 80 and 98% of rows lie in their 90% interval.
+        Table with ``indicator``, ``latent``, ``time`` (middle of a row's months, counted from the
+        panel's first), ``observed``, ``q05``, ``q50``, ``q95`` in units of the predictive standard
+        deviation about the predictive mean, and ``pit`` (randomised for counts). Passed if between
+        80 and 98% of rows lie in their 90% interval.
     """
     rng = np.random.default_rng([seed, 53])
     samples = flatten(fit.posterior, most)
@@ -54,7 +55,8 @@ def posterior_predictive(fit: Fit, *, seed: int = 1, most: int = 1000) -> CheckR
     below, equal = (draws < y).mean(axis=0), (draws == y).mean(axis=0)
     table = pd.DataFrame({
         "indicator": design.rows["indicator"], "latent": design.rows["latent"],
-        "time": design.rows["start_month"], "observed": (y - mean) / sd,
+        "time": (design.rows["start_month"] + design.rows["end_month"]) / 2,
+        "observed": (y - mean) / sd,
         "q05": (low - mean) / sd, "q50": (middle - mean) / sd, "q95": (high - mean) / sd,
         "pit": below + rng.uniform(size=len(y)) * equal})
     inside = float(((y >= low) & (y <= high)).mean())

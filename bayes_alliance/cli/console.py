@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bayes_alliance.inference.many import Tally
 
 __all__ = ["Steps", "check_target", "echo_wrapped", "errors_to_status", "is_terminal",
-           "print_table", "require_work", "save_or_keep", "steps"]
+           "print_table", "save_or_keep", "steps"]
 
 OUT = Console()
 ERROR = Console(stderr=True)
@@ -120,13 +120,6 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         raise FileExistsError(f"{path} exists; pass --overwrite to replace it")
     if not path.resolve().parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.resolve().parent}")
-
-
-def require_work(restart: bool, work: Path | None) -> None:
-    """Raise if work is to begin anew that no folder keeps."""
-    if restart and work is None:
-        raise typer.BadParameter("it moves aside what a folder keeps (allowed: with --work)",
-                                 param_hint="--restart")
 
 
 def is_terminal() -> bool:

@@ -13,7 +13,6 @@ from bayes_alliance.cli.console import (
     check_target,
     errors_to_status,
     print_table,
-    require_work,
     save_or_keep,
     steps,
 )
@@ -75,41 +74,26 @@ def fit_command(model: Model,
 
 def compare_command(model: Model, seed: Seed = 1, work: Work = None,
                     absolute: Annotated[bool, typer.Option(
-                        help="Also absolute values and H0, by sixteen more fits an episode.")
-                    ] = False,
+                        help="Also absolute values and H0, by some forty more fits.")] = False,
                     workers: Annotated[int | None, typer.Option(
                         min=1, help="Processes of these; as many as cores if not given.")] = None,
                     cluster: Annotated[str | None, typer.Option(
                         help="Address of a Dask scheduler that runs them.")] = None,
                     out: Annotated[Path | None, typer.Option(
                         help="Folder of a report that takes the absolute values up.")] = None,
-                    grid: Annotated[Path | None, typer.Option(
-                        help="Folder with the robustness.csv that verdicts ask too.")] = None,
-                    restart: Annotated[bool, typer.Option(
-                        "--restart", help="Begin the absolute values anew, and move those that "
-                                          "--work holds aside.")] = False,
                     ) -> None:
-    """Compare the hypotheses in every episode.
-
-    Without --grid none is called supported or contradicted: that asks for agreement over the
-    grid, and a reason says where all else holds. A fit that fails its gate is kept in --work, or
-    in the folder this is run in.
-    """
+    """Compare the hypotheses in every episode."""
     with errors_to_status(keep=None if work is not None else Path()):
-        for option, given in (("--out", out is not None), ("--workers", workers is not None),
-                              ("--cluster", cluster is not None), ("--restart", restart)):
-            if given and not absolute:
-                raise typer.BadParameter("it is about absolute values (allowed: with --absolute)",
-                                         param_hint=option)
-        require_work(restart, work)
+        if out is not None and not absolute:
+            raise typer.BadParameter("it takes absolute values (allowed: with --absolute)",
+                                     param_hint="--out")
         from bayes_alliance.api import compare
         from bayes_alliance.inference import load_model
         from bayes_alliance.report import write_stones
 
         with steps() as shown:
             result = compare(model, seed=seed, announce=shown.announce, report=shown.report,
-                             work=work, grid=grid, absolute=absolute, workers=workers,
-                             cluster=cluster, restart=restart)
+                             work=work, absolute=absolute, workers=workers, cluster=cluster)
         if out is not None and result.absolute is not None:
             spec, panel = load_model(model)
             write_stones(result.absolute, spec, panel, out)
@@ -131,7 +115,6 @@ def robustness_command(model: Model, out: Out, seed: Seed = 1, work: Work = None
                        ) -> None:
     """Judge the hypotheses under every specification of the grid; writes robustness.csv."""
     with errors_to_status():
-        require_work(restart, work)
         from bayes_alliance.api import robustness
         from bayes_alliance.inference import load_model
         from bayes_alliance.report import write_grid
@@ -161,7 +144,7 @@ def forecast_command(model: Model, out: Out,
     combination of hypotheses that a backtest in the folder asks for.
     """
     with errors_to_status(keep=out):
-        from bayes_alliance.api import make_forecast
+        from bayes_alliance.api import forecast
         from bayes_alliance.forecast import forecast_months, resolve_scenario
         from bayes_alliance.inference import load_model
         from bayes_alliance.report import read_beside
@@ -171,10 +154,10 @@ def forecast_command(model: Model, out: Out,
         resolve_scenario(scenario, spec, panel, forecast_months(spec, horizon))
         out.mkdir(parents=True, exist_ok=True)
         with steps() as shown:
-            result = make_forecast(
-                model, horizon, scenario=scenario, weights=read_beside(out, spec, panel).weights,
-                seed=seed, draws=draws, tune=tune, chains=chains, announce=shown.announce,
-                report=shown.report)
+            result = forecast(model, horizon, scenario=scenario,
+                              weights=read_beside(out, spec, panel).weights, seed=seed, draws=draws,
+                              tune=tune, chains=chains, announce=shown.announce,
+                              report=shown.report)
         # A report in the same folder has a forecast.csv of its own, with every scenario.
         for name, table in (("forecast", result.table), ("outcomes", result.outcomes),
                             ("waves", result.waves)):
@@ -201,7 +184,6 @@ def backtest_command(model: Model, out: Out, seed: Seed = 1, work: Work = None,
                      ) -> None:
     """Forecast from earlier months and score beside simple rules; writes backtest*.csv."""
     with errors_to_status():
-        require_work(restart, work)
         from bayes_alliance.api import backtest
         from bayes_alliance.inference import load_model
         from bayes_alliance.report import write_backtest
@@ -228,9 +210,9 @@ def _within(work: Path | None, task: str, spec: "ModelSpec") -> Path | None:
 def report_command(model: Model, out: Out, seed: Seed = 1, work: Work = None) -> None:
     """Fit, compare, forecast and write a page with its tables."""
     with errors_to_status(keep=None if work is not None else out):
-        from bayes_alliance.report import make_report
+        from bayes_alliance.api import report
 
         with steps() as shown:
-            page = make_report(model, out, seed=seed, announce=shown.announce,
-                               report=shown.report, work=work)
+            page = report(model, out, seed=seed, announce=shown.announce, report=shown.report,
+                          work=work)
         typer.echo(str(page))

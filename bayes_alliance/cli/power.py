@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bayes_alliance.cli.console import errors_to_status, print_table, require_work, steps
+from bayes_alliance.cli.console import errors_to_status, print_table, steps
 from bayes_alliance.cli.fits import Cluster, Model, Out, Restart, Seed, Work, Workers, _within
 
 __all__ = ["power_command"]
@@ -26,7 +26,6 @@ def power_command(model: Model, out: Out, panels: Panels = 100, seed: Seed = 1, 
     to begin anew.
     """
     with errors_to_status():
-        require_work(restart, work)
         from bayes_alliance.inference import load_model
         from bayes_alliance.power import OBSERVED, power
         from bayes_alliance.report import read_power, write_power

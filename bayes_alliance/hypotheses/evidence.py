@@ -223,8 +223,12 @@ def _rows(episode: str, unit: str, found: dict[str, tuple[float, float, list[str
 
 
 def _thin(*paths: Stones) -> list[str]:
-    return [] if all(path.enough for path in paths) else [
-        f"a stepping stone has under {FEWEST_EFFECTIVE} effective draws"]
+    flags = []
+    if not all(path.enough for path in paths):
+        flags.append(f"a stepping stone has under {FEWEST_EFFECTIVE} effective draws")
+    if not all(path.passed for path in paths):
+        flags.append("the fit of a stepping stone failed its gate")
+    return flags
 
 
 def _row(hypothesis: str, episode: str, unit: str, value: tuple[float, float] | None,

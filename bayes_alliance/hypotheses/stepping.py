@@ -94,7 +94,8 @@ class Stones:
     value, error : float
         Nats; Monte Carlo error.
     table : pandas.DataFrame
-        ``step``, ``weight``, ``value``, ``error``, ``effective`` (draws).
+        ``step``, ``weight``, ``value``, ``error``, ``effective`` (draws), ``passed`` (whether the
+        step's fit passed its gate).
     """
 
     value: float
@@ -105,6 +106,11 @@ class Stones:
     def enough(self) -> bool:
         """Whether every step rests on a hundred effective draws."""
         return bool((self.table["effective"] >= FEWEST_EFFECTIVE).all())
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step's fit passed its gate."""
+        return bool(self.table["passed"].astype(bool).all())
 
 
 def absolute_values(model: str | Path, *, hypotheses: Iterable[str] = ("H12", "H0"), seed: int = 1,
@@ -163,7 +169,8 @@ def rung(key: str, item: Rung) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``step``, ``weight``, and ``value``, ``error``, ``effective`` of the step to the next.
+        ``step``, ``weight``, ``passed``, and ``value``, ``error``, ``effective`` of the step to
+        the next.
     """
     spec, panel = load_model(item.model)
     return run_rung(spec, panel, item)
@@ -188,7 +195,7 @@ def run_rung(spec: ModelSpec, panel: Panel, item: Rung) -> dict[str, Any]:
     ratio = log_likelihood(samples, there, spec) - log_likelihood(samples, here, spec)
     value, error, effective = log_mean_of(ratio.reshape(item.chains, -1))
     return {"step": item.step, "weight": float(weights(item.rungs)[item.step]), "value": value,
-            "error": error, "effective": effective}
+            "error": error, "effective": effective, "passed": fit.diagnostics.passed}
 
 
 def _weighted(spec: ModelSpec, panel: Panel, item: Rung, weight: float) -> Design:
@@ -240,4 +247,4 @@ def stones(steps: list[dict[str, Any]]) -> Stones:
     if list(table["step"]) != list(range(len(table))):
         raise ValueError(f"steps {list(table['step'])} are not each of 0 to {len(table) - 1} once")
     return Stones(float(table["value"].sum()), float(np.sqrt((table["error"] ** 2).sum())),
-                  table[["step", "weight", "value", "error", "effective"]])
+                  table[["step", "weight", "value", "error", "effective", "passed"]])

@@ -18,11 +18,11 @@ from bayes_alliance.plotting.style import (
     PALE,
     RED,
     WIDE,
+    broken,
     is_narrow,
     months,
     new_figure,
     panel_grid,
-    readable,
     tidy,
     years,
 )
@@ -132,13 +132,17 @@ def plot_pit(pit: pd.DataFrame, method: str, *, width: float = WIDE) -> Figure:
     horizons, names = _horizons(own)
     figure, panels = panel_grid(len(horizons), 2.1, 2 if is_narrow(width) else len(horizons),
                                 width=width)
-    size = 8.5
+    size, top = 8.5, 0.0
     for axes, horizon, name in zip(panels, horizons, names, strict=True):
         part = own[own["horizon"] == horizon].set_index("tenth")["rows"]
         share = part.reindex(range(_TENTHS), fill_value=0) / max(part.sum(), 1)
+        top = max(top, 105 * float(share.max()))
         axes.bar(np.arange(_TENTHS) / _TENTHS + 0.05, 100 * share, width=0.09, color=BLUE)
         axes.axhline(100 / _TENTHS, color=BLACK, linewidth=0.9, linestyle=(0, (4, 3)))
-        tidy(axes, "", "1 month" if name == "1" else f"{name} months", size=size)
+        ahead = "1 month" if name == "1" else f"{name} months"
+        tidy(axes, "", f"{ahead}\n{part.sum():,} values", size=size)
+    for axes in panels:
+        axes.set_ylim(0.0, top)
     panels[0].set_ylabel("values, %", fontsize=size)
     figure.supxlabel("probability given to less than what came", fontsize=size + 0.5)
     return figure
@@ -146,7 +150,7 @@ def plot_pit(pit: pd.DataFrame, method: str, *, width: float = WIDE) -> Figure:
 
 def plot_hindsight(paths: pd.DataFrame, past: pd.DataFrame, indicators: list[str], *,
                    units: dict[str, str] | None = None, width: float = WIDE) -> Figure:
-    """Draw what was forecast at the end of some years beside what came.
+    """Draw what was forecast from the last origin of every other year beside what came.
 
     Parameters
     ----------
@@ -161,18 +165,18 @@ def plot_hindsight(paths: pd.DataFrame, past: pd.DataFrame, indicators: list[str
     width : float
         In inches.
     """
-    figure, panels = panel_grid(len(indicators), 2.3, 1 if is_narrow(width) else 2, width=width)
+    columns = 1 if is_narrow(width) else 2
+    figure, panels = panel_grid(len(indicators), 2.3, columns, width=width)
+    last = int(str(paths["origin"].max())[:4])
     for axes, name in zip(panels, indicators, strict=True):
         part = paths[paths["indicator"] == name]
-        for k, (_, fan) in enumerate(part.groupby("origin")):
-            if k % 2:
-                continue
-            _fan(axes, fan.sort_values("time"))
+        for origin, fan in part.groupby("origin"):
+            if (int(str(origin)[:4]) - last) % 2 == 0:
+                _fan(axes, fan.sort_values("time"))
         seen = past[past["target"] == name].sort_values("time")
         axes.plot(months(list(seen["time"])), seen["value"], ".", color=BLACK, markersize=3.5)
-        title = readable(name)
         unit = (units or {}).get(name, "")
-        tidy(axes, unit, title, size=8.5)
+        tidy(axes, unit, broken(name, width, columns, 9.0), size=8.5)
         years(axes, 6)
     return figure
 
@@ -184,4 +188,4 @@ def _fan(axes: Any, fan: pd.DataFrame) -> None:
     for at, row in zip(x, fan.itertuples(), strict=True):
         axes.plot([at, at], [row.q05, row.q95], color=PALE, linewidth=3.0, zorder=1)
         axes.plot([at, at], [row.q25, row.q75], color=BLUE, alpha=0.5, linewidth=3.0, zorder=2)
-    axes.plot(x, fan["q50"], color=GREY, linewidth=0.8, zorder=3)
+    axes.plot(x, fan["q50"], color=BLACK, linewidth=0.6, marker="_", markersize=4.5, zorder=3)

@@ -45,7 +45,7 @@ def plot_prior_posterior(draws: Mapping[str, tuple[np.ndarray, np.ndarray]], *,
     for panel, (name, (before, after)) in zip(axes, draws.items(), strict=True):
         low = min(np.quantile(before, 0.01), np.quantile(after, 0.01))
         high = max(np.quantile(before, 0.99), np.quantile(after, 0.99))
-        bins = np.linspace(low, high, 48).tolist()
+        bins = np.linspace(low, high, 30).tolist()
         panel.hist(before, bins, density=True, color="#BDBDBD", label="prior")
         panel.hist(after, bins, density=True, histtype="step", color=BLUE, linewidth=1.7,
                    label="posterior")
@@ -106,6 +106,10 @@ def plot_predictive(table: pd.DataFrame, latent: str, *, first_year: float = 0.0
         panel.plot(x[~inside], seen[~inside], "x", color=RED, markersize=5, markeredgewidth=1.4)
         tidy(panel, title=f"{name}: {inside.sum()} of {len(part)}", size=8.5)
         years(panel, 5)
+    ends = first_year + np.array([chosen["time"].min(), chosen["time"].max() + 1.0]) / 12
+    for panel in axes:
+        panel.set_xlim(ends[0] - 0.3, ends[1] + 0.3)
     for panel in axes[-columns:]:
         panel.tick_params(labelbottom=True)
+    figure.supylabel("predictive sds from the mean", fontsize=9)
     return figure

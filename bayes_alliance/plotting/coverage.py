@@ -62,7 +62,7 @@ def plot_coverage(rows: pd.DataFrame, excluded: pd.DataFrame, indicators: pd.Dat
     for name in names:
         colour = _COLOUR[latent_of[name]]
         axes.broken_barh(list(_spans(rows, name)), (place[name] - 0.3, 0.6 if not narrow else 0.4),
-                         color=colour, linewidth=0)
+                         facecolor=colour, edgecolor="white", linewidth=0.5)
         axes.broken_barh(list(_spans(excluded, name)),
                          (place[name] - 0.3, 0.6 if not narrow else 0.4), facecolor="white",
                          edgecolor=GREY, hatch="//////", linewidth=0.6)

@@ -7,6 +7,7 @@ draws and rank plots.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,8 @@ from bayes_alliance.plotting.style import (
 __all__ = ["plot_diagnostics", "plot_ranks"]
 
 _BINS = 20
+# A chain is told by its line too.
+_DASHES: Final = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
 
 
 def plot_diagnostics(table: pd.DataFrame, gate: Mapping[str, float], *,
@@ -107,19 +110,23 @@ def plot_ranks(draws: xr.DataArray, *, width: float = WIDE) -> Figure:
     figure, axes = panel_grid(count, 1.45, columns, extra=0.35, width=width, share_x=True)
     edges = np.linspace(0.5, chains * length + 0.5, _BINS + 1)
     expected = length / _BINS
-    spread = 2.576 * np.sqrt(expected * (1 - 1 / _BINS))
+    # A chain's ranks are drawn from all without putting back.
+    of_all = chains * length
+    spread = 2.576 * np.sqrt(expected * (1 - 1 / _BINS) * (of_all - length) / (of_all - 1))
     for panel, label, value in zip(axes, draws[dim].to_numpy(), values, strict=True):
         ranks = rankdata(value).reshape(chains, length)
         panel.axhspan(expected - spread, expected + spread, color=GREY, alpha=0.15, linewidth=0)
         for chain in range(chains):
             counts = np.histogram(ranks[chain], edges)[0]
             panel.stairs(counts, np.linspace(0, 1, _BINS + 1), color=COLOURS[chain % len(COLOURS)],
-                         linewidth=1.3, baseline=None, label=f"chain {chain + 1}")
+                         linestyle=_DASHES[chain % len(_DASHES)], linewidth=1.3,
+                         baseline=None, label=f"chain {chain + 1}")
         panel.set_ylim(0, None)
         tidy(panel, title=str(label).replace("_", " "), size=9)
     for panel in axes[-columns:]:
-        panel.set_xlabel("rank among all draws", fontsize=9)
+        panel.set_xlabel("rank among all draws, as a share", fontsize=9)
         panel.tick_params(labelbottom=True)
+    figure.supylabel("draws in a bin", fontsize=9)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=9, frameon=False,
                   ncols=min(chains, 4 if columns == 2 else 2), loc="outside upper left")
     return figure

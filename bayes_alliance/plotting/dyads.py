@@ -35,6 +35,7 @@ COEFFICIENT_WORDS: Final = {
     c.BETA_CREDIBILITY: "credibility: mean of both (β)",
     c.DELTA_CREDIBILITY: "credibility: gap (δ)"}
 _MARKS: Final = ("o", "s", "D", "^", "v")
+_EFFECT: Final = "units of cohesion for one unit of the driver"
 
 
 def plot_effects_by_class(effects: pd.DataFrame, prior: dict[str, tuple[float, float]] | None,
@@ -76,6 +77,7 @@ def plot_effects_by_class(effects: pd.DataFrame, prior: dict[str, tuple[float, f
         axes.set_ylim(len(names) - 0.4, -0.6)
         tidy(axes, title=COEFFICIENT_WORDS[coefficient])
         axes.tick_params(axis="y", length=0)
+    figure.supxlabel(_EFFECT, fontsize=9)
     return figure
 
 
@@ -116,6 +118,11 @@ def plot_dyad_effects(effects: pd.DataFrame, names: dict[str, str], *, marked: s
             label.set_fontweight("bold" if dyad == marked else "normal")
         axes.grid(axis="y", color=PALE, linewidth=0.5)
         axes.set_axisbelow(True)
+    shown = effects[effects["dyad"].isin(list(names))]
+    margin = 0.04 * float(shown["q95"].max() - shown["q05"].min())
+    for axes in panels:
+        axes.set_xlim(shown["q05"].min() - margin, shown["q95"].max() + margin)
+    figure.supxlabel(_EFFECT, fontsize=9)
     return figure
 
 
@@ -133,7 +140,8 @@ def plot_effect_ranges(effects: pd.DataFrame, groups: Mapping[str, Sequence[str]
         Of the figure, in inches.
     """
     narrow = is_narrow(width)
-    figure, panels = panel_grid(4, 2.5, 1 if narrow else 2, extra=0.4, width=width)
+    figure, panels = panel_grid(4, 2.5, 1 if narrow else 2, width=width,
+                                extra=0.4 + 0.2 * len(groups) * narrow)
     for axes, coefficient in zip(panels, c.COEFFICIENTS, strict=True):
         table = effects[effects["coefficient"] == coefficient].set_index("dyad")
         start = 0
@@ -141,16 +149,19 @@ def plot_effect_ranges(effects: pd.DataFrame, groups: Mapping[str, Sequence[str]
             part = table.loc[list(dyads)].sort_values("q50", kind="stable")
             x = start + np.arange(len(part))
             axes.vlines(x, part["q05"], part["q95"], color=colour, alpha=0.35, linewidth=1.1)
-            axes.plot(x, part["q50"], ".", color=colour, markersize=3)
-            axes.text(x.mean(), 0.99, f"{name} ({len(part)})", fontsize=8.5, color=colour,
-                      ha="center", va="bottom", transform=axes.get_xaxis_transform())
+            axes.plot(x, part["q50"], ".", color=colour, markersize=3,
+                      label=f"{name} ({len(part)})")
             start += len(part) + 6
         axes.axhline(0, color=GREY, linewidth=0.8)
         axes.set_xticks([])
         axes.set_xlim(-4, start - 2)
         tidy(axes)
         axes.spines["bottom"].set_visible(False)
-        axes.set_title(COEFFICIENT_WORDS[coefficient], fontsize=10.5, loc="left", pad=16)
+        axes.set_title(COEFFICIENT_WORDS[coefficient], fontsize=10.5, loc="left")
+    # In the order in which they stand from left to right.
+    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=9, frameon=False,
+                  ncols=1 if narrow else len(groups), loc="outside upper left", markerscale=3)
+    figure.supylabel(_EFFECT, fontsize=9)
     return figure
 
 

@@ -74,6 +74,7 @@ def _one(axes: Axes, rows: pd.DataFrame, size: float, *, narrow: bool) -> None:
     axes.axhspan(places[0] - 0.5, places[0] + 0.5, color=GREY, alpha=0.1, linewidth=0)
     axes.set_yticks(places, list(_SHOWN))
     axes.set_ylim(places[-1] - 0.6, places[0] + 0.5)
+    columns = min(len(baselines), 3)
     axes.legend(fontsize=size - 0.5, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0),
-                borderpad=0.0, borderaxespad=0.3, ncols=len(baselines), columnspacing=0.9,
+                borderpad=0.0, borderaxespad=0.3, ncols=columns, columnspacing=0.9,
                 handletextpad=0.1, handlelength=1.3)

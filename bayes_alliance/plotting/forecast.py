@@ -147,12 +147,13 @@ def plot_differences(tables: Mapping[str, pd.DataFrame], target: str = c.COHESIO
         panel.axhline(0.0, color=GREY, linewidth=0.8)
         band(panel, x, part, BLUE, "difference")
         last = part.iloc[-1]
-        tidy(panel, "", f"{broken(name, width, columns, 9.5)}\nlower with "
-             f"{last['p_lower']:.2f}, higher with {last['p_higher']:.2f}", size=9)
+        title = broken(name.replace("_", " "), width, columns, 9.5)
+        tidy(panel, "", f"{title}\nP(lower) {last['p_lower']:.2f}, P(higher) "
+             f"{last['p_higher']:.2f}", size=9)
         margin = 0.05 * (high - low) or 1.0
         panel.set_ylim(low - margin, high + margin)
         years(panel, 4)
-    figure.supylabel(f"{target}, less {reference}", fontsize=9)
+    figure.supylabel(f"{target}, less {reference.replace('_', ' ')}", fontsize=9)
     return figure
 
 

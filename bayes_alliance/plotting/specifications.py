@@ -61,15 +61,15 @@ def plot_specifications(grid: pd.DataFrame, threshold: float, *, width: float = 
         _curve(axes, part.sort_values("log_bayes_factor"))
         for side in (-1, 1):
             axes.axhline(side * threshold, color=GREY, linewidth=0.9, linestyle=":")
-        axes.axhline(0.0, color=BLACK, linewidth=0.7)
+        axes.axhline(0.0, color=BLACK, linewidth=0.7, zorder=0)
         axes.set_ylim(-reach, reach)
         axes.set_xticks([])
         tidy(axes, "", f"{readable(str(episode))}, {hypothesis}", size=size)
     figure.supylabel("log Bayes factor against HX (nats)", fontsize=size)
-    handles, labels = panels[0].get_legend_handles_labels()
-    known = dict(zip(labels, handles, strict=True))
+    known = {label: handle for axes in panels
+             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(known.values(), known.keys(), fontsize=size - 0.5, frameon=False,
-                  ncols=2 if is_narrow(width) else len(known), loc="outside lower center")
+                  ncols=2 if is_narrow(width) else min(4, len(known)), loc="outside lower center")
     return figure
 
 

@@ -171,6 +171,8 @@ def plot_drivers(states: pd.DataFrame, panel: Panel, spec: ModelSpec, construct:
         row.axhline(0, color=GREY, linewidth=0.6)
         for colour, episode in zip(cycle(_EPISODES), spec.episodes.values(), strict=False):
             shade(row, episode.window, colour)
+    for name, episode in spec.episodes.items():
+        _name(gap, episode.window, name, BLACK, bottom=False)
     if construct == c.CREDIBILITY:
         _mark_administrations(axes, gap, panel, x, narrow=is_narrow(width))
     tidy(axes, construct)

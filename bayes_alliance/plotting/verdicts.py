@@ -71,7 +71,8 @@ def plot_evidence(evidence: pd.DataFrame, *, width: float = WIDE) -> Figure:
     axes.axvline(0.0, color=GREY, linewidth=0.8, zorder=0)
     for side in (-1, 1):
         axes.axvline(side * _WORTH_A_MENTION, color=GREY, linewidth=1.0, linestyle=":", zorder=0)
-    reach = max(1.25 * _WORTH_A_MENTION, 1.1 * float(known["difference"].abs().max()))
+    reach = max(1.25 * _WORTH_A_MENTION, 1.05 * float(
+        (known["difference"].abs() + 2.0 * known["difference_se"]).max()))
     axes.set_xlim(-reach, reach)
     axes.set_yticks(places, hypotheses)
     axes.set_ylim(-0.6, len(hypotheses) - 0.4)

@@ -130,15 +130,21 @@ def backtest_figures(inputs: ReportInputs) -> dict[str, tuple[Draw, str]]:
                       for row in own.itertuples())
     skills = ", ".join(f"{100 * row.skill:+.0f}% at {named[row.horizon]} months"
                        for row in own.itertuples())
-    return {
+    tenths = found.pit[found.pit["method"] == DEFAULT].groupby(["horizon", "tenth"])["rows"].sum()
+    parts = 100.0 * tenths / tenths.groupby("horizon").transform("sum")
+    drawn: dict[str, tuple[Draw, str]] = {
         "skill": (lambda width: plotting.plot_skill(skill, shown, width=width),
                   f"Points with intervals: CRPS skill over the best simple rule. {DEFAULT}: "
                   f"{skills}."),
         "past_coverage": (lambda width: plotting.plot_past_coverage(skill, DEFAULT, width=width),
                           f"Share of values inside the 50 and 90% intervals. Inside 90%: {words}."),
         "pit": (lambda width: plotting.plot_pit(found.pit, DEFAULT, width=width),
-                f"Histograms of PIT values of {DEFAULT} for each horizon."),
-        "hindsight": (lambda width: plotting.plot_hindsight(
-            found.paths, past, fans, units=inputs.units, width=width),
-            f"Forecasts from the ends of some years as bars, with what came as points, for "
-            f"{', '.join(readable(name) for name in fans)}.")}
+                f"Histograms of PIT values of {DEFAULT} for each horizon; a tenth of the range "
+                f"holds {parts.min():.0f} to {parts.max():.0f}% of the values.")}
+    if fans:
+        drawn["hindsight"] = (
+            lambda width: plotting.plot_hindsight(found.paths, past, fans, units=inputs.units,
+                                                  width=width),
+            "Forecasts from the last origin of every other year as bars, with what came as "
+            f"points, for {len(fans)} indicators: {', '.join(fans)}.")
+    return drawn

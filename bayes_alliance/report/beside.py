@@ -33,7 +33,8 @@ POWER_FILE: Final = "power.csv"
 BACKTEST_FILES: Final = ("backtest.csv", "backtest_indicators.csv", "backtest_pit.csv",
                          "backtest_weights.csv", "backtest_paths.csv")
 _HASHES: Final = ("spec_hash", "data_hash")
-_STONES: Final = ("hypothesis", "episode", "step", "weight", "value", "error", "effective")
+_STONES: Final = ("hypothesis", "episode", "step", "weight", "value", "error", "effective",
+                  "passed")
 _GRID: Final = ("specification", "group", "episode", "hypothesis", "verdict",
                 "log_bayes_factor", "log_bayes_factor_se", "converged")
 _BACKTEST: Final = (

@@ -30,6 +30,8 @@ __all__ = ["page_environment", "render_dyad_page", "write_dyad_report"]
 
 PAGE: Final = "index.html"
 NEAR: Final = "asia_pacific"
+# Dyads that a forest can name.
+_NAMED: Final = 60
 
 
 def write_dyad_report(inputs: DyadReportInputs, out: Path) -> Path:
@@ -221,9 +223,11 @@ def _pictures(inputs: DyadReportInputs) -> dict[str, Picture]:
     """Return every figure of the page, in both widths."""
     groups = _groups(inputs)
     main = {label: words.group_name(label) for label in [*inputs.spec.model.classes, "all"]}
-    named = next(iter(groups.values()))[:60]
-    rest = {name: part for name, part in groups.items() if part[:60] != named}
-    labels = {dyad: inputs.pair(dyad) for dyad in named}
+    first, *others = groups.items()
+    named = first[1][:_NAMED]
+    beyond = {first[0]: first[1][_NAMED:]} if len(first[1]) > _NAMED else {}
+    rest = beyond | dict(others)
+    labels = _labels(inputs, named)
     labels = dict(sorted(labels.items(), key=lambda item: _median(inputs, item[0])))
     drawn: dict[str, tuple[Any, str]] = {
         "classes": (lambda width: drawing.plot_effects_by_class(
@@ -238,6 +242,14 @@ def _pictures(inputs: DyadReportInputs) -> dict[str, Picture]:
     if len(inputs.changes):
         drawn["focal"] = (lambda width: _focal(inputs, width), _focal_alt(inputs))
     return {name: _picture(draw, alt) for name, (draw, alt) in drawn.items()}
+
+
+def _labels(inputs: DyadReportInputs, named: list[str]) -> dict[str, str]:
+    """Return how a reader calls dyads; of a pair that is there twice, with its first year."""
+    pairs = [inputs.pair(dyad) for dyad in named]
+    first = inputs.panel.dyads["first"]
+    return {dyad: f"{pair} ({first[dyad]}–)" if pairs.count(pair) > 1 else pair
+            for dyad, pair in zip(named, pairs, strict=True)}
 
 
 def _median(inputs: DyadReportInputs, dyad: str) -> float:

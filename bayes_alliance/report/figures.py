@@ -120,12 +120,12 @@ def encode(figure: Figure, width: float) -> tuple[str, tuple[int, int]]:
 
 
 def _past(inputs: ReportInputs) -> pd.DataFrame:
-    """Return medians of the states and observed values of the last years."""
+    """Return the states with their 90% bands and observed values of the last years."""
     states = inputs.states
     target = [latent if latent == c.COHESION else f"{latent}_{member}"
               for latent, member in zip(states["latent"], states["member"], strict=True)]
     estimated = pd.DataFrame({"target": target, "time": states["time"], "value": states["q50"],
-                              "observed": False})
+                              "q05": states["q05"], "q95": states["q95"], "observed": False})
     observed = observed_values(inputs.panel).assign(observed=True)
     past = pd.concat([estimated, observed], ignore_index=True)
     return past[past["time"] >= str(inputs.panel.time[-1] - 12 * _PAST_YEARS)]

@@ -168,33 +168,10 @@ def test_compare_prints_verdicts_and_differences(drawn, spec):
 
 
 def test_a_folder_for_what_is_not_asked_for_is_refused(tmp_path, drawn):
-    for option in (("--out", tmp_path / "report"), ("--workers", 2), ("--restart",)):
-        done = run("compare", "rok_japan", *option)
-        assert done.exit_code == 2
-        assert "allowed: with --absolute" in " ".join(done.stderr.replace("│", " ").split())
-    assert drawn == []
-
-
-@pytest.mark.parametrize("command", [
-    ["robustness", "rok_japan", "--out", "d"], ["backtest", "rok_japan", "--out", "d"],
-    ["compare", "rok_japan", "--absolute"], ["model", "power", "rok_japan", "--out", "d"]])
-def test_work_that_nothing_keeps_cannot_begin_anew(command, tmp_path, monkeypatch, drawn):
-    monkeypatch.chdir(tmp_path)
-    done = run(*command, "--restart")
+    done = run("compare", "rok_japan", "--out", tmp_path / "report")
     assert done.exit_code == 2
-    assert "allowed: with --work" in " ".join(done.stderr.replace("│", " ").split())
+    assert "allowed: with --absolute" in " ".join(done.stderr.replace("│", " ").split())
     assert drawn == []
-
-
-def test_a_comparison_takes_a_grid_up_and_refuses_a_folder_without_one(drawn, root, tmp_path):
-    done = run("compare", "rok_japan", "--grid", tmp_path)
-    assert done.exit_code == 2
-    assert "has no robustness.csv of this model file and these data" in done.stderr
-    assert drawn == []
-    done = run("compare", "rok_japan", "--seed", 3, "--grid", root / "reports" / "rok_japan")
-    assert done.exit_code == 0, done.stderr
-    found = api.compare("rok_japan", seed=3, grid=root / "reports" / "rok_japan").table
-    assert found["specification_share"].notna().all()
 
 
 def test_weights_are_refused_before_anything_is_drawn(monkeypatch):
@@ -202,6 +179,14 @@ def test_weights_are_refused_before_anything_is_drawn(monkeypatch):
     for weights in ({"H1": 0.5}, {"H1": 1.5, "H2": -0.5}, {"H1": float("nan")}):
         with pytest.raises(ValueError, match="positive numbers that sum to 1"):
             api.make_forecast("rok_japan", weights=weights)
+
+
+def test_a_comparison_takes_a_grid_up_and_refuses_a_folder_without_one(drawn, root, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"has no robustness\.csv of this model file"):
+        api.compare("rok_japan", seed=3, grid=tmp_path)
+    assert drawn == []
+    found = api.compare("rok_japan", seed=3, grid=root / "reports" / "rok_japan").table
+    assert found["specification_share"].notna().all()
 
 
 def test_report_writes_a_page_and_its_tables(tmp_path, drawn):

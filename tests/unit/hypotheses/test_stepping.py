@@ -53,7 +53,7 @@ def climbed(model, rungs, rng, shape=(2, 1000)):
             model.draws(at[step], rng, shape))
         value, error, effective = log_mean_of(ratio)
         steps.append({"step": step, "weight": at[step], "value": value, "error": error,
-                      "effective": effective})
+                      "effective": effective, "passed": True})
     return stones(steps)
 
 
@@ -94,10 +94,12 @@ def test_the_log_of_a_mean_and_its_error():
 
 
 def test_every_step_is_needed_once():
-    one = {"weight": 0.0, "value": 1.0, "error": 0.1, "effective": 200.0}
+    one = {"weight": 0.0, "value": 1.0, "error": 0.1, "effective": 200.0, "passed": True}
     with pytest.raises(ValueError, match=r"steps \[0, 2\]"):
         stones([one | {"step": 0}, one | {"step": 2}])
+    assert not stones([one | {"step": 1}, one | {"step": 0, "passed": False}]).passed
     found = stones([one | {"step": 1}, one | {"step": 0}])
+    assert found.passed
     assert found.value == 2.0
     assert found.error == pytest.approx(np.sqrt(0.02))
 
@@ -137,8 +139,13 @@ def test_a_rung_says_what_its_step_is_worth(spec, panel):
 def test_absolute_values_fill_the_table(spec, full, without):
     from bayes_alliance.hypotheses import leave_episode_out
 
-    one = stones([{"step": 0, "weight": 0.0, "value": -40.0, "error": 0.05, "effective": 500.0}])
+    one = stones([{"step": 0, "weight": 0.0, "value": -40.0, "error": 0.05, "effective": 500.0,
+                   "passed": True}])
     least = replace(one, value=-41.0)
+    failed = replace(one, table=one.table.assign(passed=False))
+    assert (leave_episode_out(full, without, {("H12", "friction"): failed}).table.query(
+        "episode == 'friction' and hypothesis != 'H0'")["flag"].str.endswith(
+            "the fit of a stepping stone failed its gate")).all()
     absolute = {("H12", "friction"): one, ("H0", "friction"): least}
     table = leave_episode_out(full, without, absolute).table.set_index(["episode", "hypothesis"])
     part = table.loc["friction"]

@@ -61,8 +61,8 @@ def test_long_names_of_scenarios_and_targets_stay_inside_their_figure(inputs, wi
              plotting.plot_fan(named, name, past=past, title=f"with {name}", width=width)]
     assert_legible(drawn, width)
     title = drawn[0].axes[0].get_title(loc="left")
-    assert "".join(title.split()).startswith("".join(name.split()))
-    assert title.endswith("\nlower with 0.70, higher with 0.30")
+    assert "".join(title.split()).startswith("".join(name.replace("_", " ").split()))
+    assert title.endswith("\nP(lower) 0.70, P(higher) 0.30")
 
 
 def assert_legible(drawn, width):
@@ -252,7 +252,7 @@ def test_differences_have_a_panel_a_scenario_on_one_scale_about_nothing(inputs):
                                        reference="as_now")
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title(loc="left") for axes in shown] == [
-        f"{name}\nlower with 0.25, higher with 0.50" for name in ("us_doubt", "new_seoul", "third")]
+        f"{name}\nP(lower) 0.25, P(higher) 0.50" for name in ("us doubt", "new seoul", "third")]
     assert len({axes.get_ylim() for axes in shown}) == 1
     for axes, part in zip(shown, (table, wider, table), strict=True):
         zero, median = axes.lines

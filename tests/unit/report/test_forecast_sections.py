@@ -56,7 +56,8 @@ def test_the_page_shows_every_method_and_says_what_favours_the_rules(inputs, pag
     assert "chosen with hindsight, which favours the rules" in page
     assert "The backtest has not been run" not in page
     for words in ("CRPS skill over the best simple rule at each horizon", "dashed: what they",
-                  "flat if calibrated", "forecast at the end of every other year",
+                  "flat, at the dashed line, if calibrated",
+                  "forecast from the last origin of every other year",
                   "What each scenario does to cohesion"):
         assert words in page
 
@@ -166,7 +167,8 @@ def test_machine_files_hold_every_scenario(inputs, tmp_path):
 
 
 def test_absolute_values_are_put_together_from_their_steps(inputs, tmp_path):
-    steps = [{"step": k, "weight": k / 3, "value": -10.0 - k, "error": 0.1, "effective": 200.0}
+    steps = [{"step": k, "weight": k / 3, "value": -10.0 - k, "error": 0.1, "effective": 200.0,
+              "passed": True}
              for k in range(3)]
     write_stones({("H12", "friction"): stones(steps)}, inputs.spec, inputs.panel, tmp_path)
     found = read_stones(tmp_path, inputs.spec, inputs.panel)
