@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_alliance import constants as c
+from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.inference import Fit, Gate, diagnose, forward_draws, package_versions
 from bayes_alliance.model import build_design, build_model
 from bayes_alliance.model.predict import draw_rows, flatten
@@ -19,7 +20,7 @@ from bayes_alliance.spec import ModelSpec, spec_hash
 from bayes_alliance.tables import Panel
 
 __all__ = ["CheckResult", "main_parameters", "posterior_predictive", "prior_fit",
-           "prior_predictive"]
+           "prior_predictive", "require_all_rows"]
 
 # Prior draws are looked at, not reported as estimates.
 _PRIOR_GATE = Gate(rhat=1.05, rhat_states=1.05, ess=100, divergences=20)
@@ -34,6 +35,19 @@ class CheckResult:
     text: str
 
 
+def require_all_rows(fit: Fit) -> None:
+    """Raise if a fit has held rows out.
+
+    Raises
+    ------
+    NotFittedError
+        With the episode whose rows they are.
+    """
+    if fit.left_out:
+        raise NotFittedError(f"this fit held out the rows of {fit.left_out} (allowed: a fit of all "
+                             "rows)")
+
+
 def posterior_predictive(fit: Fit, *, seed: int = 1, most: int = 1000) -> CheckResult:
     """Compare every observation with its predictive distribution for a new poll wave.
 
@@ -44,7 +58,13 @@ def posterior_predictive(fit: Fit, *, seed: int = 1, most: int = 1000) -> CheckR
         panel's first), ``observed``, ``q05``, ``q50``, ``q95`` in units of the predictive standard
         deviation about the predictive mean, and ``pit`` (randomised for counts). Passed if between
         80 and 98% of rows lie in their 90% interval.
+
+    Raises
+    ------
+    NotFittedError
+        If the fit held rows out: this is about rows that were used.
     """
+    require_all_rows(fit)
     rng = np.random.default_rng([seed, 53])
     samples = flatten(fit.posterior, most)
     design = build_design(fit.spec, fit.panel, fit.hypothesis)

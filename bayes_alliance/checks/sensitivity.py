@@ -23,6 +23,7 @@ import xarray as xr
 from scipy import special, stats
 
 from bayes_alliance import constants as c
+from bayes_alliance.checks.predictive import require_all_rows
 from bayes_alliance.inference import Fit
 from bayes_alliance.model import Design, build_design
 from bayes_alliance.model.layout import WITHOUT_NOISE
@@ -94,7 +95,13 @@ def power_scaling(fit: Fit, quantities: xr.Dataset | None = None) -> Sensitivity
     Returns
     -------
     Sensitivity
+
+    Raises
+    ------
+    NotFittedError
+        If the fit held rows out, whose density is no part of its posterior.
     """
+    require_all_rows(fit)
     # A rate of change needs no more; a row's density is costly.
     step = -(-fit.posterior.sizes["draw"] * fit.posterior.sizes["chain"] // _MOST)
     if quantities is not None:
@@ -205,12 +212,13 @@ def _sentence(table: pd.DataFrame) -> str:
         dark = alone.loc[alone["sensitivity"].isna(), "group"].unique()
         if len(dark):
             told.append(f"the draws cannot tell of {', '.join(dark)}")
+        known = alone.loc[alone["sensitivity"].notna(), "group"].nunique()
         if flagged.empty:
-            told.append(f"none of {alone['group'].nunique()} {noun} moves any of them by more than "
-                        f"{THRESHOLD:g}")
+            if known:
+                told.append(f"none of {known} {noun} moves any of them by more than {THRESHOLD:g}")
             continue
         largest = flagged.sort_values("sensitivity").iloc[-1]
-        told.append(f"{flagged['group'].nunique()} of {alone['group'].nunique()} {noun} move at "
+        told.append(f"{flagged['group'].nunique()} of {known} {noun} move at "
                     f"least one of them by more than {THRESHOLD:g} (most: {largest['group']}, "
                     f"which moves {largest['quantity']} by {largest['sensitivity']:.2f})")
     return f"{table['quantity'].nunique()} quantities are watched: {'; '.join(told)}."

@@ -1,7 +1,9 @@
 """Predictive draws and densities of every indicator after the last month, each in its own unit.
 
 Invariant: every indicator has a random stream of its own, so that what one of them does under a
-scenario never changes another's draws; items of one poll wave share the wave's error.
+scenario never changes another's draws; items of one poll wave share the wave's error. Under two
+scenarios normal indicators share their random numbers; counts do not, because a sampler of counts
+takes as many as it needs, so that a difference of single polls holds twice their sampling noise.
 """
 
 from dataclasses import dataclass
@@ -53,8 +55,14 @@ class Prediction:
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Draw values in the indicator's own unit, shape (sample, row)."""
         n = np.full(self.mu.shape, self.n)
-        y = LIKELIHOODS[self.about["family"]].random(rng, self.mu, self.noise, n, self.df)
-        return own_unit(y, self.about, n if FAMILIES[self.about["family"]].needs_n else 1.0)
+        return own_unit(self.draw_model_scale(rng), self.about,
+                        n if FAMILIES[self.about["family"]].needs_n else 1.0)
+
+    def draw_model_scale(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw values as the likelihood has them, shape (sample, row)."""
+        n = np.full(self.mu.shape, self.n)
+        return np.asarray(LIKELIHOODS[self.about["family"]].random(rng, self.mu, self.noise, n,
+                                                                   self.df))
 
     def log_density(self, value: np.ndarray) -> np.ndarray:
         """Return the log predictive density of a value in its own unit, shape (row,).
@@ -125,14 +133,9 @@ class Outlook:
         mu = self._fitted(name, first, last)
         noise = np.repeat(values[c.VAR_NOISE][:, position, None], len(first), axis=1)
         if about["own_error"]:
-            row = rows.iloc[-1]
-            middle = (row["start_month"] + row["end_month"]) / 2
-            residual = row["y"] - self._fitted(name, np.array([row["start_month"]]),
-                                               np.array([row["end_month"]]))
-            own = self.samples.labels[c.DIM_OWN_ERROR].index(name)
-            ahead = (first + last) / 2 - middle
-            kept = 0.5 ** (ahead / values[c.VAR_OWN_HALF_LIFE][:, own, None])
-            mu = mu + kept * residual
+            residual, middle = self._last_error(name)
+            kept = self._kept(name, (first + last) / 2 - middle)
+            mu = mu + kept * residual[:, None]
             noise = noise * np.sqrt(1.0 - kept**2)
         if not FAMILIES[about["family"]].has_noise:
             mu = mu + noise * self._rng(_STREAM, position, 1).standard_normal(mu.shape)
@@ -148,6 +151,41 @@ class Outlook:
     def draw(self, name: str, prediction: Prediction) -> np.ndarray:
         """Draw an indicator's values from its own stream, shape (sample, row)."""
         return prediction.draw(self._rng(_STREAM, self._position[name]))
+
+    def draw_path(self, name: str, months: np.ndarray) -> np.ndarray:
+        """Draw an indicator for months that follow each other, together, shape (sample, month).
+
+        An error of its own goes on from month to month, as in the fit; :meth:`predict` has each
+        month's own distribution given the last row, and nothing of how they go together.
+        """
+        about = self.fit.panel.indicators.loc[name]
+        if not about["own_error"]:
+            return self.draw(name, self.predict(name, months, months))
+        rng = self._rng(_STREAM, self._position[name])
+        fitted = self._fitted(name, months, months)
+        noise = self.samples.values[c.VAR_NOISE][:, self._position[name]]
+        error, before = self._last_error(name)
+        y = np.empty_like(fitted)
+        for at, month in enumerate(months):
+            kept = self._kept(name, np.array([month - before]))[:, 0]
+            one = Prediction(about, (fitted[:, at] + kept * error)[:, None],
+                             (noise * np.sqrt(1.0 - kept**2))[:, None], 0.0,
+                             self.fit.spec.priors.student_t_noise_df)
+            y[:, at] = one.draw_model_scale(rng)[:, 0]
+            error, before = y[:, at] - fitted[:, at], month
+        return own_unit(y, about, 1.0)
+
+    def _last_error(self, name: str) -> tuple[np.ndarray, float]:
+        """Return an indicator's error in its last row, shape (sample,), and that row's middle."""
+        row = self.fit.panel.rows[self.fit.panel.rows["indicator"] == name].iloc[-1]
+        fitted = self._fitted(name, np.array([row["start_month"]]), np.array([row["end_month"]]))
+        return row["y"] - fitted[:, 0], (row["start_month"] + row["end_month"]) / 2
+
+    def _kept(self, name: str, months: np.ndarray) -> np.ndarray:
+        """Return what is left of an own error after some months, shape (sample, len(months))."""
+        own = self.samples.labels[c.DIM_OWN_ERROR].index(name)
+        return np.asarray(
+            0.5 ** (months / self.samples.values[c.VAR_OWN_HALF_LIFE][:, own, None]))
 
     def _rng(self, *stream: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *stream])
@@ -213,5 +251,4 @@ def project_indicators(fit: Fit, samples: Samples, states: np.ndarray, future: p
     """
     outlook = Outlook(fit, samples, states, seed)
     months = len(fit.panel.time) + np.arange(len(future))
-    return {name: outlook.draw(name, outlook.predict(name, months, months))
-            for name in outlook.indicators}
+    return {name: outlook.draw_path(name, months) for name in outlook.indicators}

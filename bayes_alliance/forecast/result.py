@@ -134,7 +134,9 @@ class Forecast:
         Parameters
         ----------
         other : Forecast
-            From the same fit, months and seed, so that both share their random numbers.
+            From the same fit, months and seed, so that states and normal indicators share their
+            random numbers. Polls and other counts do not: their difference holds the sampling
+            noise of both.
 
         Raises
         ------

@@ -23,6 +23,11 @@ STACKED: Final = "stacked"
 _WITHOUT: Final = "HX"
 _JUDGED: Final = (6, 12)
 _LEAST_WEIGHT: Final = 0.01
+# Share of the CRPS that a combination must gain: less would be within what the number of draws
+# that it is scored by can feign.
+_LEAST_GAIN: Final = 0.005
+# Blocks of origins under which their bootstrap says nothing: one block is every origin once.
+_FEWEST_BLOCKS: Final = 3
 
 # The unit of an indicator's scores: what this rule gets on the same rows.
 _UNIT: Final = "last_value"
@@ -105,7 +110,8 @@ def skill_table(scores: pd.DataFrame, rules: list[str], hypotheses: list[str],
         ``skill`` with ``skill_low``, ``skill_high`` (90% interval), ``gain`` (skill over H12, the
         default) with low and high, ``log_score`` (mean over indicators, less the best rule's by
         it), ``inside50`` and ``inside90`` with low and high, ``origins``, ``missed`` (origins at
-        which the method's fit missed its gate).
+        which the method's fit missed its gate). Ends of intervals are missing with fewer origins
+        than three blocks.
     """
     crps, log_score = Sums(scores, "crps"), Sums(scores, "log_score")
     inside = {name: Sums(scores, name) for name in ("inside50", "inside90")}
@@ -128,6 +134,9 @@ def skill_table(scores: pd.DataFrame, rules: list[str], hypotheses: list[str],
     low, high = np.nanquantile(drawn_skill, _INTERVAL, axis=0)
     gains = np.nanquantile(drawn_gain, _INTERVAL, axis=0)
     bands = {name: np.nanquantile(found, _INTERVAL, axis=0) for name, found in drawn.items()}
+    if len(crps.origins) < _FEWEST_BLOCKS * block:
+        for ends in (low, high, *gains, *(end for band in bands.values() for end in band)):
+            ends[:] = np.nan
     missed = scores[~scores["converged"].astype(bool)].groupby("method")["origin"].nunique()
     shares = {name: sums.shares() for name, sums in inside.items()}
     logs = np.nanmean(log_score.means(), axis=1)
@@ -178,11 +187,12 @@ def histogram(scores: pd.DataFrame) -> pd.DataFrame:
 def combination_helps(table: pd.DataFrame) -> bool:
     """Say whether stacking earns its place as the default forecast.
 
-    It does where its gain over H12 is above zero in nineteen of twenty bootstraps at both six and
-    twelve months.
+    It does where its gain over H12 is half a percent or more, and above zero in nineteen of twenty
+    bootstraps, at both six and twelve months.
     """
     part = _judged(table, STACKED)
-    return bool(len(part) == len(_JUDGED) and (part["gain_low"] > 0.0).all())
+    return bool(len(part) == len(_JUDGED) and (part["gain_low"] > 0.0).all()
+                and (part["gain"] >= _LEAST_GAIN).all())
 
 
 def spans(horizons: list[int]) -> dict[int, str]:
@@ -205,6 +215,8 @@ def _gains(table: pd.DataFrame, method: str, named: dict[int, str]) -> str:
 
 def _percent(share: float, digits: int) -> str:
     """Return a signed percentage without its sign of percent; nothing is neither up nor down."""
+    if np.isnan(share):
+        return "unknown"
     text = f"{100 * share:+.{digits}f}"
     return text if float(text) else text[1:]
 
@@ -263,9 +275,11 @@ def _held(own: pd.DataFrame, level: int, named: dict[int, str]) -> str:
     """Say where intervals hold what they promise."""
     inside = f"inside{level}"
     apart = own[(own[f"{inside}_low"] > level / 100) | (own[f"{inside}_high"] < level / 100)]
+    if own[[f"{inside}_low", f"{inside}_high"]].isna().any(axis=None):
+        return f"{level}% intervals cannot be judged: there are too few origins"
     if apart.empty:
         return f"{level}% intervals hold what they promise at every horizon"
-    return f"{level}% intervals do not at " + ", ".join(
+    return f"{level}% intervals do not hold what they promise at " + ", ".join(
         f"{named[row.horizon]} ({100 * getattr(row, inside):.0f}% inside)"
         for row in apart.itertuples())
 

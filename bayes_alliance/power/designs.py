@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_alliance import constants as c
+from bayes_alliance.model.layout import waves
 from bayes_alliance.spec import ModelSpec
 from bayes_alliance.tables import Panel
 
@@ -51,10 +52,13 @@ def designs_of(panel: Panel) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Of :data:`DESIGNS`, in their order.
+        Of :data:`DESIGNS`, in their order. More polls need waves that several items share as
+        observed: without one nothing is known of the error that new items would share.
     """
-    return tuple(name for name in DESIGNS
-                 if name not in _POLLED or all(_items(panel, _POLLED[name]).values()))
+    families = panel.rows["indicator"].map(panel.indicators["family"])
+    shared = bool(waves(panel.rows.assign(family=families)))
+    return tuple(name for name in DESIGNS if name not in _POLLED
+                 or (shared and all(_items(panel, _POLLED[name]).values())))
 
 
 def redesign(name: str, spec: ModelSpec, panel: Panel,

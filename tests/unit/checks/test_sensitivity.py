@@ -8,8 +8,9 @@ import xarray as xr
 from scipy import stats
 
 from bayes_alliance import constants as c
-from bayes_alliance.checks import power_scaling, sensitivity
+from bayes_alliance.checks import posterior_predictive, power_scaling, sensitivity
 from bayes_alliance.checks.sensitivity import GROUPS, _log_likelihoods, _log_priors
+from bayes_alliance.exceptions import NotFittedError
 from bayes_alliance.model import build_design
 from bayes_alliance.model.predict import flatten, log_likelihood, row_predictor
 
@@ -80,6 +81,13 @@ def test_a_sensitivity_above_the_threshold_is_flagged_and_told(full):
     assert found.table["flag"].equals(found.table["sensitivity"] > 0.05)
     assert found.table["flag"].any()
     assert "groups of priors move at least one of them" in found.sentence
+
+
+def test_a_fit_that_held_rows_out_is_refused(full):
+    held = replace(full, left_out="friction")
+    for check in (power_scaling, posterior_predictive):
+        with pytest.raises(NotFittedError, match="held out the rows of friction"):
+            check(held)
 
 
 def test_other_quantities_may_be_judged(full):

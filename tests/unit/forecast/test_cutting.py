@@ -11,7 +11,7 @@ from bayes_alliance.exceptions import SpecError
 from bayes_alliance.forecast.baselines import BASELINES, LEAST_ROWS
 from bayes_alliance.forecast.cutting import cut_fit, cut_panel, known_rows
 from bayes_alliance.forecast.indicators import Outlook
-from bayes_alliance.forecast.links import Link, history
+from bayes_alliance.forecast.links import Link, history, model_scale
 from bayes_alliance.forecast.origins import (
     Origin,
     forecast_from,
@@ -191,3 +191,34 @@ def test_own_units_come_back_from_the_models_scale(panel):
         n = float(rows["n"].iloc[-1])
         back = own_unit(model_scale(rows["value"].to_numpy(), about, n), about, n or 1.0)
         assert back == pytest.approx(rows["value"].to_numpy(), abs=0.51 * 100 / n if n else 1e-9)
+
+
+def test_an_own_error_goes_on_from_month_to_month(spec, panel):
+    """Each month is as far off as given the last row, and neighbours are off together."""
+    fit = made_up_fit(spec, panel, draws=2000)
+    samples = flatten(fit.posterior, 4000)
+    ahead = 12
+    states = np.zeros((samples.size, len(spec.series), ahead))
+    outlook = Outlook(fit, samples, states, 5)
+    months = len(panel.time) + np.arange(ahead)
+    name = "gprnk_threat_rok"
+    one = outlook.predict(name, months, months)
+    about = panel.indicators.loc[name]
+
+    def standardised(values):
+        return (model_scale(values, about, 0.0) - one.mu) / one.noise
+
+    error = standardised(outlook.draw_path(name, months))
+    # Four errors of 4,000 draws and 12 months: a false alarm in a thousand.
+    assert np.abs(error.mean(axis=0)).max() < 4 / np.sqrt(samples.size)
+    assert np.abs(error.std(axis=0) - 1).max() < 4 / np.sqrt(2 * samples.size)
+    half_life = samples.values[c.VAR_OWN_HALF_LIFE][:, samples.labels[
+        c.DIM_OWN_ERROR].index(name)]
+    # What is left of a month's error in the next, in units of what each is off by.
+    expected = (0.5 ** (1 / half_life)[:, None] * one.noise[:, :-1] / one.noise[:, 1:]).mean(axis=0)
+    found = (error[:, 1:] * error[:, :-1]).mean(axis=0)
+    assert expected.min() > 0.1
+    assert np.abs(found - expected).max() < 5 / np.sqrt(samples.size)
+    # Drawn month by month they would not be.
+    apart = standardised(outlook.draw(name, one))
+    assert np.abs((apart[:, 1:] * apart[:, :-1]).mean(axis=0)).max() < 5 / np.sqrt(samples.size)

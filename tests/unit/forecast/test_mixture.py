@@ -88,7 +88,8 @@ def test_the_default_is_h12_unless_stacking_gains():
                             "weight": [1.0, 0.6, 0.395, 0.005]})
 
     def table(low):
-        return pd.DataFrame({"method": "stacked", "horizon": [6, 12], "gain_low": low})
+        return pd.DataFrame({"method": "stacked", "horizon": [6, 12], "gain": 0.01,
+                             "gain_low": low})
 
     assert default_weights(table(-0.1), weights) == {"H12": 1.0}
     found = default_weights(table(0.1), weights)

@@ -122,6 +122,15 @@ def test_skill_is_the_share_by_which_the_crps_is_smaller_in_any_unit():
         "last_value": "rule", "ets": "rule", "HX": "hypothesis", "H12": "hypothesis"}
 
 
+def test_fewer_origins_than_three_blocks_give_no_interval():
+    """Sixteen origins in blocks of eight: a block or two drawn again say little of their spread."""
+    table = skill_table(made_up_scores(better=0.4), ["last_value", "ets"], ["HX", "H12"], 8)
+    ends = [name for name in table if name.endswith(("_low", "_high"))]
+    assert len(ends) == 8
+    assert table[ends].isna().all(axis=None)
+    assert table[["skill", "gain", "inside90"]].notna().all(axis=None)
+
+
 def test_an_indicator_with_many_rows_counts_no_more():
     scores = made_up_scores(better=0.5)
     worse = scores[(scores["indicator"] == "b") & (scores["method"] == "H12")].index
@@ -162,11 +171,16 @@ def test_combined_scores_are_the_mixtures():
 
 def test_stacking_becomes_the_default_only_if_it_gains_at_both_horizons():
     def table(*gains):
-        return pd.DataFrame({"method": "stacked", "horizon": [6, 12], "gain_low": gains})
+        return pd.DataFrame({"method": "stacked", "horizon": [6, 12], "gain": [0.02, 0.01],
+                             "gain_low": gains})
 
     assert combination_helps(table(0.01, 0.02))
     assert not combination_helps(table(0.01, -0.01))
     assert not combination_helps(table(-0.01, 0.01))
+    # What the number of draws can feign is no reason.
+    assert not combination_helps(table(0.0002, 0.0001).assign(gain=[0.002, 0.01]))
+    # Too few origins to say.
+    assert not combination_helps(table(np.nan, np.nan))
 
 
 def test_tables_by_indicator_and_tenth_count_every_row():
@@ -206,8 +220,12 @@ def test_intervals_that_do_not_hold_are_named_with_their_months():
             "what they promise at every horizon") in told_of()
     found = told_of(H12={6: {"inside90": 0.8, "inside90_high": 0.85},
                          12: {"inside50": 0.6, "inside50_low": 0.55}})
-    assert "its 90% intervals do not at 4-6 (80% inside)" in found
-    assert "its 50% intervals do not at 7-12 (60% inside)" in found
+    assert "its 90% intervals do not hold what they promise at 4-6 (80% inside)" in found
+    assert "its 50% intervals do not hold what they promise at 7-12 (60% inside)" in found
+    dark = {"inside90_low": np.nan, "inside90_high": np.nan, "skill_low": np.nan}
+    found = told_of(H12={"all": dark})
+    assert "its 90% intervals cannot be judged: there are too few origins" in found
+    assert "+10% (unknown to +20) at 1" in found
 
 
 def test_what_the_paths_are_worth_is_said_either_way():

@@ -119,6 +119,13 @@ def test_a_poll_every_quarter_is_of_its_states_alone(spec, panel, truth, name, l
     assert build_design(spec, more).rows.shape[0] == len(more.rows)
 
 
+def test_more_polls_are_no_design_where_no_wave_is_shared(panel):
+    """Nothing is known there of the error that the items of a new wave would share."""
+    alone = panel.rows.assign(wave=[f"{wave} {at}" if wave else "" for at, wave in enumerate(
+        panel.rows["wave"])])
+    assert designs_of(replace(panel, rows=alone)) == (OBSERVED, LONGER)
+
+
 def test_a_design_that_adds_nothing_is_none(panel):
     assert designs_of(panel) == DESIGNS
     without = panel.indicators.assign(kind=panel.indicators["kind"].where(
