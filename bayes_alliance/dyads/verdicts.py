@@ -15,6 +15,8 @@ References
 Dickey 1971, Annals of Mathematical Statistics 42(1); Verdinelli and Wasserman 1995, JASA 90(430).
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -33,6 +35,9 @@ DIRECTION: Final = 0.9
 LOG_BAYES_FACTOR: Final = float(np.log(3.0))
 WITHHELD: Final = "withheld"
 _FARTHEST: Final = 4.0
+# Stretches of draws that are left out in turn; Monte Carlo errors that a verdict leaves room for.
+_STRETCHES: Final = 20
+_ERRORS: Final = 2.0
 _KINDS: Final = {"beta": "mean", "delta": "gap"}
 
 
@@ -49,7 +54,8 @@ def evidence_against_zero(fit: DyadFit) -> pd.DataFrame:
     pandas.DataFrame
         ``group`` (``all`` or a class), ``quantity`` (a coefficient, or ``threat`` and
         ``credibility`` for both coefficients of a path), ``log_bayes_factor`` in nats, positive
-        for an effect, ``bound`` (whether it is at least that).
+        for an effect, ``log_bayes_factor_se`` (its Monte Carlo error, by leaving out twentieths of
+        the draws), ``bound`` (whether it is at least that).
     """
     asked = {name: [name] for name in c.COEFFICIENTS} | {
         latent: list(c.COEFFICIENTS[2 * k:2 * k + 2]) for k, latent in enumerate(c.PATHS)}
@@ -58,22 +64,38 @@ def evidence_against_zero(fit: DyadFit) -> pd.DataFrame:
         if group == "spread":
             continue
         for quantity, names in asked.items():
-            values = flat_draws(draws.sel({c.DIM_COEFFICIENT: names}))
-            found = (_of_population(fit, names) if group == "all" else
-                     _of_class(fit, group, values))
-            rows.append((group, quantity, *found))
-    return pd.DataFrame(rows, columns=["group", "quantity", "log_bayes_factor", "bound"])
+            if group == "all":
+                values = flat_draws(fit.posterior[n.VAR_CLASS_COEFFICIENT].sel(
+                    {c.DIM_COEFFICIENT: names}))
+                ratio = partial(_of_population, fit)
+            else:
+                values = flat_draws(draws.sel({c.DIM_COEFFICIENT: names}))
+                ratio = partial(_of_class, fit, group)
+            value, bound = ratio(values)
+            rows.append((group, quantity, value, _error(ratio, values), bound))
+    return pd.DataFrame(rows, columns=["group", "quantity", "log_bayes_factor",
+                                       "log_bayes_factor_se", "bound"])
 
 
-def _of_population(fit: DyadFit, names: list[str]) -> tuple[float, bool]:
-    """Return the ratio of the population's means, by their conditionals given the classes."""
+def _error(ratio: Callable[[np.ndarray], tuple[float, bool]], values: np.ndarray) -> float:
+    """Return the Monte Carlo error of a ratio: a jackknife over stretches of the chains."""
+    parts = np.array_split(np.arange(len(values)), _STRETCHES)
+    without = np.array([ratio(np.delete(values, part, axis=0))[0] for part in parts])
+    return float(np.sqrt((_STRETCHES - 1) / _STRETCHES
+                         * np.square(without - without.mean()).sum()))
+
+
+def _of_population(fit: DyadFit, classes: np.ndarray) -> tuple[float, bool]:
+    """Return the ratio of the population's means, by their conditionals given the classes.
+
+    ``classes`` are the classes' means, shape (draw, class, coefficient).
+    """
     prior, deviation = fit.spec.priors.coefficient, fit.spec.priors.coefficient_class
-    classes = flat_draws(fit.posterior[n.VAR_CLASS_COEFFICIENT].sel({c.DIM_COEFFICIENT: names}))
     precision = 1.0 / prior.sd**2 + classes.shape[1] / deviation.sd**2
     centre = (prior.mu / prior.sd**2
               + (classes - deviation.mu).sum(axis=1) / deviation.sd**2) / precision
     density = stats.norm.pdf(0.0, centre, precision**-0.5).prod(axis=1).mean()
-    before = len(names) * stats.norm.logpdf(0.0, prior.mu, prior.sd)
+    before = classes.shape[2] * stats.norm.logpdf(0.0, prior.mu, prior.sd)
     # Draws that are all far off may leave no density that a number can hold.
     return float(before - np.log(max(density, np.finfo(float).tiny))), False
 
@@ -94,7 +116,9 @@ def judge_readings(fit: DyadFit) -> pd.DataFrame:
     *Supported* asks that the predicted signs hold together with probability
     :data:`DIRECTION` and that an effect of the path is favoured over none by
     :data:`LOG_BAYES_FACTOR`; *contradicted* that a predicted coefficient has the other sign with
-    that probability and is itself favoured over zero by as much; all else is *inconclusive*.
+    that probability and is itself favoured over zero by as much; all else is *inconclusive*. A
+    Bayes factor reaches what is asked if it does so by twice its Monte Carlo error: no verdict
+    hangs on the seed.
 
     Parameters
     ----------
@@ -106,7 +130,7 @@ def judge_readings(fit: DyadFit) -> pd.DataFrame:
     pandas.DataFrame
         ``group``, ``reading``, ``verdict``, ``reason``, ``probability`` and ``prior`` of the
         predicted signs, ``against`` (the largest probability of a coefficient's other sign),
-        ``log_bayes_factor`` of the path and its ``bound``.
+        ``log_bayes_factor`` of the path with its ``log_bayes_factor_se`` and ``bound``.
     """
     evidence = evidence_against_zero(fit).set_index(["group", "quantity"])
     positive = {group: (draws > 0).mean(("chain", "draw"))
@@ -117,16 +141,18 @@ def judge_readings(fit: DyadFit) -> pd.DataFrame:
         path = evidence.loc[(group, _path_of(signs))]
         wrong = {name: (1.0 - share if sign > 0 else share) for name, sign in signs.items()
                  for share in [float(positive[group].sel({c.DIM_COEFFICIENT: name}))]}
-        other = {name: float(evidence.at[(group, name), "log_bayes_factor"])
-                 for name, share in wrong.items() if share >= DIRECTION}
-        factor = float(path["log_bayes_factor"])
+        other = {name: (float(one["log_bayes_factor"]), float(one["log_bayes_factor_se"]))
+                 for name, share in wrong.items() if share >= DIRECTION
+                 for one in [evidence.loc[(group, name)]]}
+        factor = (float(path["log_bayes_factor"]), float(path["log_bayes_factor_se"]))
         verdict, reason = _decide(float(found.probability), factor, other)
         if not fit.passed:
             verdict, reason = WITHHELD, "the fit did not pass the diagnostics gate"
         rows.append((group, found.reading, verdict, reason, float(found.probability),
-                     float(found.prior), max(wrong.values()), factor, bool(path["bound"])))
+                     float(found.prior), max(wrong.values()), *factor, bool(path["bound"])))
     return pd.DataFrame(rows, columns=["group", "reading", "verdict", "reason", "probability",
-                                       "prior", "against", "log_bayes_factor", "bound"])
+                                       "prior", "against", "log_bayes_factor",
+                                       "log_bayes_factor_se", "bound"])
 
 
 def _path_of(signs: dict[str, int]) -> str:
@@ -134,31 +160,41 @@ def _path_of(signs: dict[str, int]) -> str:
     return c.PATHS[c.COEFFICIENTS.index(next(iter(signs))) // 2]
 
 
-def _decide(probability: float, factor: float, other: dict[str, float]) -> tuple[str, str]:
+def _reaches(factor: tuple[float, float], sign: int = 1) -> bool:
+    """Say whether a log Bayes factor surely is as far as a verdict asks, either way."""
+    value, error = factor
+    return sign * value - _ERRORS * error >= LOG_BAYES_FACTOR
+
+
+def _decide(probability: float, factor: tuple[float, float],
+            other: dict[str, tuple[float, float]]) -> tuple[str, str]:
     """Return a verdict and why.
 
     Parameters
     ----------
-    probability, factor : float
-        Of the predicted signs together; log Bayes factor of the path.
-    other : dict of str to float
-        Log Bayes factor of each coefficient that surely has the other sign.
+    probability : float
+        Of the predicted signs together.
+    factor : tuple of float
+        Log Bayes factor of the path, and its Monte Carlo error.
+    other : dict of str to tuple of float
+        The same of each coefficient that surely has the other sign.
     """
-    clearly = [name for name, value in other.items() if value >= LOG_BAYES_FACTOR]
-    if probability >= DIRECTION and factor >= LOG_BAYES_FACTOR:
+    clearly = [name for name, found in other.items() if _reaches(found)]
+    if probability >= DIRECTION and _reaches(factor):
         return "supported", "its signs hold, and an average effect is clearly favoured over none"
     if clearly:
         told = " and ".join(map(_coefficient, clearly))
         return "contradicted", f"{told} {'have' if len(clearly) > 1 else 'has'} the other sign"
-    if factor <= -LOG_BAYES_FACTOR:
+    if _reaches(factor, -1):
         return "inconclusive", "the data speak for no average effect of the path"
-    if other and (most := max(other.values())) > 0.0:
-        name = next(name for name, value in other.items() if value == most)
+    name = max(other, key=lambda one: other[one], default="")
+    if name and other[name][0] > 0.0:
+        value, error = other[name]
         return "inconclusive", (
             f"{_coefficient(name)} has the other sign with probability {DIRECTION:g} or more, but "
-            f"is favoured over zero by {np.exp(most):.1f} to 1 only, where contradicted asks for "
-            f"{np.exp(LOG_BAYES_FACTOR):.0f} to 1")
-    if factor < LOG_BAYES_FACTOR:
+            f"is favoured over zero by a log Bayes factor of {value:.2f} ± {error:.2f} only, where "
+            f"contradicted asks for {LOG_BAYES_FACTOR:.2f} and twice its Monte Carlo error more")
+    if not _reaches(factor):
         return "inconclusive", ("too little information: the data hardly tell an average effect of "
                                 "the path from none")
     return "inconclusive", "the path has an average effect, but not clearly with these signs"

@@ -30,6 +30,7 @@ __all__ = ["page_environment", "render_dyad_page", "write_dyad_report"]
 
 PAGE: Final = "index.html"
 NEAR: Final = "asia_pacific"
+_FACTOR: Final = ("log_bayes_factor", "log_bayes_factor_se", "bound")
 # Dyads that a forest can name.
 _NAMED: Final = 60
 
@@ -95,8 +96,7 @@ def _screen(inputs: DyadReportInputs) -> list[dict[str, Any]]:
              "prior": wording.probability(float(table.loc[reading, "prior"].iloc[0])),
              "cells": {group: {
                  "probability": wording.probability(table.at[(reading, group), "probability"]),
-                 "factor": words.factor(table.at[(reading, group), "log_bayes_factor"],
-                                        table.at[(reading, group), "bound"]),
+                 "factor": words.factor(*table.loc[(reading, group), list(_FACTOR)]),
                  "verdict": table.at[(reading, group), "verdict"],
                  "reason": table.at[(reading, group), "reason"]}
                  for group in ["all", *inputs.spec.model.classes]}}
@@ -111,7 +111,8 @@ def _effects(inputs: DyadReportInputs) -> list[dict[str, str]]:
              "mean": wording.number(row["mean"]), "sd": wording.number(row["sd"]),
              "effect": words.effect(row),
              "above": "" if row["group"] == "spread" else wording.probability(row["above_zero"]),
-             "factor": words.factor(row["log_bayes_factor"], row["bound"] is True)}
+             "factor": words.factor(row["log_bayes_factor"], row["log_bayes_factor_se"],
+                                    row["bound"] is True)}
             for row in rows.to_dict("records")]
 
 
@@ -120,7 +121,7 @@ def _paths(inputs: DyadReportInputs) -> list[dict[str, str]]:
     rows = inputs.evidence[inputs.evidence["quantity"].isin(c.PATHS)]
     return [{"group": words.group_name(row["group"]), "path": row["quantity"],
              "hypothesis": "H1" if row["quantity"] == c.THREAT else "H2",
-             "factor": words.factor(row["log_bayes_factor"], row["bound"])}
+             "factor": words.factor(*(row[name] for name in _FACTOR))}
             for row in rows.to_dict("records")]
 
 

@@ -52,11 +52,12 @@ def effect(row: Any) -> str:
             f"{wording.interval(wording.number(row['q05']), wording.number(row['q95']))}")
 
 
-def factor(value: float, bound: bool) -> str:
-    """Return a log Bayes factor in nats; a bound is marked as one."""
+def factor(value: float, error: float, bound: bool) -> str:
+    """Return a log Bayes factor in nats with its Monte Carlo error; a bound is marked as one."""
     if value is None or not np.isfinite(value):
         return ""
-    return ("≥ " if bound else "") + wording.number(value, signed=True)
+    return (f"{'≥ ' if bound else ''}{wording.number(value, signed=True)} ± "
+            f"{wording.number(error)}")
 
 
 def headlines(inputs: DyadReportInputs) -> list[str]:

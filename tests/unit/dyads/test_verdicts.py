@@ -1,6 +1,7 @@
 """Verdicts on the readings and on the episodes: known answers on draws made up here."""
 
 import tomllib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,6 +23,10 @@ from bayes_alliance.dyads.population import class_contrasts, flat_draws
 from bayes_alliance.dyads.verdicts import (
     DIRECTION,
     LOG_BAYES_FACTOR,
+    _decide,
+    _error,
+    _of_class,
+    _of_population,
     evidence_against_zero,
     judge_readings,
 )
@@ -94,6 +99,39 @@ def test_evidence_of_a_class_is_that_of_normal_draws(panel):
     spread = draws[:, 2].std(ddof=1)
     assert far["bound"]
     assert far["log_bayes_factor"] == pytest.approx(8.0 + np.log(spread / wide))
+
+
+@pytest.mark.parametrize("group", ["quasi", "all"])
+def test_the_error_of_a_ratio_is_its_spread_over_runs(panel, group):
+    fit = made_up_dyad_fit(panel, CHA)
+    rng = np.random.default_rng(4)
+    found = []
+    for _ in range(200):
+        if group == "all":
+            ratio, draws = partial(_of_population, fit), rng.normal(0.3, 0.2, (500, 2, 1))
+        else:
+            ratio, draws = partial(_of_class, fit, group), rng.normal(0.3, 0.2, (500, 1))
+        found.append((ratio(draws)[0], _error(ratio, draws)))
+    values, errors = np.array(found).T
+    # 200 runs know a spread to five percent, and twenty stretches each error to sixteen.
+    assert errors.mean() == pytest.approx(values.std(), rel=0.25)
+
+
+def test_no_verdict_hangs_on_the_seed():
+    """Favoured by a little more than is asked, but by less than the Monte Carlo error asks for."""
+    def decided(value, error):
+        return _decide(0.01, (0.7, 0.03), {c.BETA_CREDIBILITY: (value, error)})
+
+    assert decided(1.3, 0.05) == (
+        "contradicted", "the coefficient of credibility’s mean has the other sign")
+    verdict, reason = decided(1.15, 0.05)
+    assert verdict == "inconclusive"
+    assert "by a log Bayes factor of 1.15 ± 0.05 only, where contradicted asks for 1.10" in reason
+    assert "too little information" in decided(-0.1, 0.02)[1]
+    assert _decide(0.95, (1.15, 0.05), {})[0] == "inconclusive"
+    assert _decide(0.95, (1.25, 0.05), {})[0] == "supported"
+    assert "no average effect" in _decide(0.2, (-1.25, 0.05), {})[1]
+    assert "speak for no average effect" not in _decide(0.2, (-1.15, 0.05), {})[1]
 
 
 def test_evidence_of_the_population_is_that_of_its_conditional(panel):
