@@ -112,6 +112,8 @@ def plot_dyad_effects(effects: pd.DataFrame, names: dict[str, str], *, marked: s
         axes.set_yticks(rows, list(names.values()) if i % across == 0 else [""] * len(names))
         axes.set_ylim(len(names) - 0.4, -0.6)
         short = COEFFICIENT_WORDS[coefficient].replace(": ", ":\n", 1)
+        if narrow:
+            short = short.replace(" of both", "")
         tidy(axes, title=short, size=8.5)
         axes.tick_params(axis="y", length=0)
         for label, dyad in zip(axes.get_yticklabels(), names, strict=True):

@@ -249,7 +249,7 @@ def _labels(inputs: DyadReportInputs, named: list[str]) -> dict[str, str]:
     """Return how a reader calls dyads; of a pair that is there twice, with its first year."""
     pairs = [inputs.pair(dyad) for dyad in named]
     first = inputs.panel.dyads["first"]
-    return {dyad: f"{pair} ({first[dyad]}–)" if pairs.count(pair) > 1 else pair
+    return {dyad: f"{pair} ({int(first[dyad])}–)" if pairs.count(pair) > 1 else pair
             for dyad, pair in zip(named, pairs, strict=True)}
 
 
