@@ -99,7 +99,7 @@ def headlines(inputs: ReportInputs) -> list[str]:
         left = row["shares"]["unexplained"]
         told.append(f"{name}, {row['window']}: {' and '.join(pieces)}. "
                     f"{_changes(inputs, row['episode'])}. Unexplained is {left['median']} of the "
-                    f"change (medians; 90% bounds {left['interval']}).")
+                    f"change (medians; 90% bounds {left['interval']}%).")
     odds = "; ".join(
         f"{row['episode'].replace('_', ' ')} " + " and ".join(
             f"{_odds(inputs, row['episode'], name)} ({name})" for name in PATH_NAMES)
