@@ -45,8 +45,10 @@ def test_the_readme_says_what_the_report_says(root, folder):
     assert len(told) == 2
     assert all(sentence in words for sentence in told)
     verdicts = pd.read_csv(folder / "verdicts.csv").set_index(["group", "reading"])
-    share = verdicts.at[("quasi", "abandonment (Cha)"), "probability"]
-    assert f"Without them it is {share:.2f} (0.25 before the data)." in readme
+    cha, hwang = (verdicts.at[("quasi", reading), "probability"]
+                  for reading in ("abandonment (Cha)", "H2 common ally (Hwang)"))
+    assert f"The signs of abandonment among quasi allies have probability {cha:.2f} (0.25" in readme
+    assert f"those of Hwang's reading {hwang:.2f}: that" in readme
 
 
 def test_every_table_is_there_and_the_verdicts_follow_from_it(folder, shipped):
