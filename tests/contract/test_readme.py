@@ -1,4 +1,6 @@
+import inspect
 import re
+from unittest.mock import MagicMock
 
 import matplotlib.figure
 
@@ -21,6 +23,29 @@ def test_the_script_of_the_readme_runs(root, full, spec, panel, tmp_path, monkey
     assert (tmp_path / "rok_japan.nc").is_file()
     for name in ("episodes.png", "forecast.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_other_script_calls_what_there_is(root):
+    """Its calls take minutes: here they are held to the signatures alone."""
+    from bayes_alliance import api
+
+    blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), re.S)
+    block = next(one for one in blocks if "ba.compare(" in one)
+    called = []
+
+    class Recorder:
+        def __getattr__(self, name):
+            signature = inspect.signature(getattr(api, name))
+
+            def call(*arguments, **options):
+                signature.bind(*arguments, **options)
+                called.append(name)
+                return MagicMock()
+
+            return call
+
+    exec(block, {"ba": Recorder()})
+    assert called == ["compare", "make_report"]
 
 
 def test_results_have_a_table_data_a_sentence_and_a_plot(full, reference):
