@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayes_alliance.exceptions import ConvergenceError, Fault
+from bayes_alliance.exceptions import Fault
 from bayes_alliance.forecast import (
     AS_NOW,
     Backtest,
@@ -48,7 +48,6 @@ from bayes_alliance.inference import (
     load_model,
     require_passed,
 )
-from bayes_alliance.inference import fit as _fit
 from bayes_alliance.inference import load_fit as load
 from bayes_alliance.inference.many import Tally
 from bayes_alliance.inference.result import require_finished
@@ -155,16 +154,12 @@ def fit(model: str | Path, *, hypothesis: str = "H12", leave_out: str = "", seed
             raise FileExistsError(f"{save} exists; pass overwrite=True to replace it")
         if not Path(save).resolve().parent.is_dir():
             raise FileNotFoundError(f"there is no folder {Path(save).resolve().parent}")
-    try:
-        result = _fit(model, hypothesis=hypothesis, leave_out=leave_out, seed=seed, draws=draws,
-                      tune=tune, chains=chains, report=report, announce=announce)
-    except ConvergenceError as error:
-        if save is not None:
-            error.fit.save(save, overwrite=overwrite)
-        raise
+    spec, panel = load_model(model)
+    result = fit_panel(spec, panel, hypothesis=hypothesis, leave_out=leave_out, seed=seed,
+                       draws=draws, tune=tune, chains=chains, report=report, announce=announce)
     if save is not None:
         result.save(save, overwrite=overwrite)
-    return result
+    return require_passed(result)
 
 
 def compare(model: str | Path, *, seed: int = 1, announce: Announce | None = None,

@@ -141,10 +141,9 @@ def judge_readings(fit: DyadFit) -> pd.DataFrame:
         path = evidence.loc[(group, _path_of(signs))]
         wrong = {name: (1.0 - share if sign > 0 else share) for name, sign in signs.items()
                  for share in [float(positive[group].sel({c.DIM_COEFFICIENT: name}))]}
-        other = {name: (float(one["log_bayes_factor"]), float(one["log_bayes_factor_se"]))
-                 for name, share in wrong.items() if share >= DIRECTION
-                 for one in [evidence.loc[(group, name)]]}
-        factor = (float(path["log_bayes_factor"]), float(path["log_bayes_factor_se"]))
+        other = {name: _factor(evidence.loc[(group, name)]) for name, share in wrong.items()
+                 if share >= DIRECTION}
+        factor = _factor(path)
         verdict, reason = _decide(float(found.probability), factor, other)
         if not fit.passed:
             verdict, reason = WITHHELD, "the fit did not pass the diagnostics gate"
@@ -158,6 +157,11 @@ def judge_readings(fit: DyadFit) -> pd.DataFrame:
 def _path_of(signs: dict[str, int]) -> str:
     """Return the latent whose coefficients a reading speaks of."""
     return c.PATHS[c.COEFFICIENTS.index(next(iter(signs))) // 2]
+
+
+def _factor(row: pd.Series) -> tuple[float, float]:
+    """Return a log Bayes factor and its Monte Carlo error."""
+    return float(row["log_bayes_factor"]), float(row["log_bayes_factor_se"])
 
 
 def _reaches(factor: tuple[float, float], sign: int = 1) -> bool:

@@ -55,14 +55,8 @@ class Prediction:
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Draw values in the indicator's own unit, shape (sample, row)."""
         n = np.full(self.mu.shape, self.n)
-        return own_unit(self.draw_model_scale(rng), self.about,
-                        n if FAMILIES[self.about["family"]].needs_n else 1.0)
-
-    def draw_model_scale(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw values as the likelihood has them, shape (sample, row)."""
-        n = np.full(self.mu.shape, self.n)
-        return np.asarray(LIKELIHOODS[self.about["family"]].random(rng, self.mu, self.noise, n,
-                                                                   self.df))
+        y = LIKELIHOODS[self.about["family"]].random(rng, self.mu, self.noise, n, self.df)
+        return own_unit(y, self.about, n if FAMILIES[self.about["family"]].needs_n else 1.0)
 
     def log_density(self, value: np.ndarray) -> np.ndarray:
         """Return the log predictive density of a value in its own unit, shape (row,).
@@ -168,10 +162,10 @@ class Outlook:
         y = np.empty_like(fitted)
         for at, month in enumerate(months):
             kept = self._kept(name, np.array([month - before]))[:, 0]
-            one = Prediction(about, (fitted[:, at] + kept * error)[:, None],
-                             (noise * np.sqrt(1.0 - kept**2))[:, None], 0.0,
-                             self.fit.spec.priors.student_t_noise_df)
-            y[:, at] = one.draw_model_scale(rng)[:, 0]
+            # No family with an error of its own has a sample size.
+            y[:, at] = LIKELIHOODS[about["family"]].random(
+                rng, fitted[:, at] + kept * error, noise * np.sqrt(1.0 - kept**2),
+                np.zeros_like(noise), self.fit.spec.priors.student_t_noise_df)
             error, before = y[:, at] - fitted[:, at], month
         return own_unit(y, about, 1.0)
 

@@ -131,12 +131,10 @@ def skill_table(scores: pd.DataFrame, rules: list[str], hypotheses: list[str],
         drawn_gain.append(_skill(again, usual))
         for name, sums in inside.items():
             drawn[name].append(sums.shares(often))
-    low, high = np.nanquantile(drawn_skill, _INTERVAL, axis=0)
-    gains = np.nanquantile(drawn_gain, _INTERVAL, axis=0)
-    bands = {name: np.nanquantile(found, _INTERVAL, axis=0) for name, found in drawn.items()}
-    if len(crps.origins) < _FEWEST_BLOCKS * block:
-        for ends in (low, high, *gains, *(end for band in bands.values() for end in band)):
-            ends[:] = np.nan
+    enough = len(crps.origins) >= _FEWEST_BLOCKS * block
+    low, high = _ends(drawn_skill, enough)
+    gains = _ends(drawn_gain, enough)
+    bands = {name: _ends(found, enough) for name, found in drawn.items()}
     missed = scores[~scores["converged"].astype(bool)].groupby("method")["origin"].nunique()
     shares = {name: sums.shares() for name, sums in inside.items()}
     logs = np.nanmean(log_score.means(), axis=1)
@@ -158,6 +156,12 @@ def skill_table(scores: pd.DataFrame, rules: list[str], hypotheses: list[str],
             row |= {"origins": len(crps.origins), "missed": int(missed.get(method, 0))}
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _ends(drawn: list[np.ndarray], enough: bool) -> np.ndarray:
+    """Return both ends of the intervals of bootstraps; missing where they say nothing."""
+    ends = np.nanquantile(drawn, _INTERVAL, axis=0)
+    return ends if enough else np.full_like(ends, np.nan)
 
 
 def _relative(mean: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -34,11 +34,10 @@ def borrowed(found: Borrowed) -> str:
     table = found.table.set_index(["when", "coefficient"])
     moved = (table.loc["after", "mean"] - table.loc["before", "mean"]) / table.loc["before", "sd"]
     most = str(moved.abs().idxmax())
-    like = ("it is like them" if found.weight_after > 0.75 else
-            "it is not like them" if found.weight_after < 0.25 else
+    like = ("say that it is like them" if found.weight_after > 0.75 else
+            "say that it is not like them" if found.weight_after < 0.25 else
             "do not settle whether it is like them")
-    say = "" if like.startswith("do") else "say that "
-    told = (f"The pair’s own data {say}{like}: probability "
+    told = (f"The pair’s own data {like}: probability "
             f"{wording.probability(found.weight_after)} after them, "
             f"{wording.probability(found.weight)} before.")
     wider = table.loc["after", "sd"] / table.loc["before", "sd"] - 1.0
@@ -46,9 +45,10 @@ def borrowed(found: Borrowed) -> str:
         return f"{told} With the others next to nothing changes."
     told += (f" With the others {symbol(most)} moves most, by "
              f"{wording.number(moved[most], 1, signed=True)} of its posterior sds before")
-    for name, word in ((wider.idxmax(), "less"), (wider.idxmin(), "more")):
-        if (change := float(wider[name])) * (1 if word == "less" else -1) >= _NEXT_TO_NOTHING:
-            told += f"; {symbol(str(name))} is {word} certain (sd {_times(1.0 + change)})"
+    if wider.max() >= _NEXT_TO_NOTHING:
+        told += f"; {symbol(str(wider.idxmax()))} is less certain (sd {_times(1.0 + wider.max())})"
+    if wider.min() <= -_NEXT_TO_NOTHING:
+        told += f"; {symbol(str(wider.idxmin()))} is more certain (sd {_times(1.0 + wider.min())})"
     return f"{told}."
 
 

@@ -91,8 +91,8 @@ def _error(value: float) -> str:
 
 def headlines(inputs: ReportInputs) -> list[str]:
     """Return what the page has to say in a few sentences: verdicts, evidence, what is left."""
-    told = []
-    for row in first_screen(inputs):
+    told, screen = [], first_screen(inputs)
+    for row in screen:
         pieces = [f"{PATH_NAMES[line['hypothesis']]} ({line['hypothesis']}) is {line['verdict']} "
                   f"({line['difference']} ± {line['error']} nats)" for line in row["lines"]]
         name = row["episode"].replace("_", " ").capitalize()
@@ -103,7 +103,7 @@ def headlines(inputs: ReportInputs) -> list[str]:
     odds = "; ".join(
         f"{row['episode'].replace('_', ' ')} " + " and ".join(
             f"{_odds(inputs, row['episode'], name)} ({name})" for name in PATH_NAMES)
-        for row in first_screen(inputs))
+        for row in screen)
     limit = np.exp(inputs.spec.verdict.log_bayes_factor)
     told.append("As odds against disputes and governments alone (HX), the held-out observations "
                 f"give: {odds}. Support asks for {limit:.1f} and more, and also that the driver "

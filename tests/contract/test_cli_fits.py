@@ -15,6 +15,7 @@ from bayes_alliance import api, inference
 from bayes_alliance.checks import prior_fit
 from bayes_alliance.cli import console
 from bayes_alliance.cli.app import app
+from bayes_alliance.exceptions import ConvergenceError
 from bayes_alliance.inference import Gate, fit_panel, load_fit
 from bayes_alliance.report import FILES
 from tests.helpers.backtest_tables import make_scores
@@ -179,6 +180,27 @@ def test_weights_are_refused_before_anything_is_drawn(monkeypatch):
     for weights in ({"H1": 0.5}, {"H1": 1.5, "H2": -0.5}, {"H1": float("nan")}):
         with pytest.raises(ValueError, match="positive numbers that sum to 1"):
             api.make_forecast("rok_japan", weights=weights)
+
+
+def test_a_fit_looks_at_its_file_before_it_draws_and_saves_also_what_failed(tmp_path, full,
+                                                                            monkeypatch):
+    asked = []
+    bad = replace(full, diagnostics=replace(full.diagnostics, passed=False, failures=("R-hat",)))
+    monkeypatch.setattr(api, "fit_panel", lambda spec, panel, **options: asked.append(1) or bad)
+    there = tmp_path / "there.nc"
+    there.write_text("mine")
+    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+        api.fit("rok_japan", save=there)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        api.fit("rok_japan", save=tmp_path / "none" / "x.nc")
+    assert asked == []
+    assert there.read_text() == "mine"
+    with pytest.raises(ConvergenceError):
+        api.fit("rok_japan", save=there, overwrite=True)
+    assert asked == [1]
+    # Files keep fewer digits.
+    for name, values in load_fit(there).posterior.items():
+        np.testing.assert_allclose(values, full.posterior[name], rtol=1e-5, atol=1e-6)
 
 
 def test_a_comparison_takes_a_grid_up_and_refuses_a_folder_without_one(drawn, root, tmp_path):

@@ -53,6 +53,7 @@ def told(root, stamps):
 def require_all(there, wanted, what):
     """Skip what needs all runs of a result that grows by and by; what is there was held before."""
     if there < wanted:
+        # It takes hours, which are spent a part at a time.
         pytest.skip(f"not measured yet: {there} of {wanted} {what} so far")
 
 
