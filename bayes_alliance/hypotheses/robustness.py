@@ -42,7 +42,8 @@ __all__ = ["Member", "Robustness", "agreeing", "member", "robustness", "run_memb
 
 # Half as strict as for a fit that is reported: a probability is known to about .03.
 _GATE: Final = Gate(rhat=1.05, rhat_states=1.05, ess=100,
-                    variables=(c.VAR_COEFFICIENT, c.VAR_HALF_LIFE, c.VAR_RIVAL_EFFECT))
+                    variables=(c.VAR_COEFFICIENT, c.VAR_HALF_LIFE, c.VAR_RIVAL_EFFECT,
+                               c.VAR_CORRELATION, c.VAR_SCALE_SECOND, *c.MONTHLY_STATES))
 # Of a specification whose fits did not converge at first.
 _LONGER: Final[dict[str, Any]] = {"draws": 1200, "tune": 600}
 COLUMNS: Final = ("specification", "group", "episode", "hypothesis", "verdict",
