@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import xarray as xr
@@ -317,18 +318,19 @@ def _quiet() -> Any:
 
 @contextlib.contextmanager
 def _patient() -> Any:
-    """Let Stan's compiler to C++ finish: PyStan ends it after one second, ours need two."""
+    """Let both compilers finish: PyStan ends Stan's after one second, ours need two.
+
+    g++ is ended with the request that waits for it, after five minutes: a slow machine needs more.
+    """
+    import aiohttp.client
     import httpstan.compile
 
     def run(*arguments: Any, **options: Any) -> Any:
         return subprocess.run(*arguments, **{**options, "timeout": 600})
 
-    httpstan.compile.subprocess = SimpleNamespace(run=run)
-    try:
+    with (mock.patch.object(httpstan.compile, "subprocess", SimpleNamespace(run=run)),
+          mock.patch.object(aiohttp.client, "DEFAULT_TIMEOUT", aiohttp.ClientTimeout(total=None))):
         yield
-    finally:
-        httpstan.compile.subprocess = subprocess
-
 
 
 def _repair() -> None:
