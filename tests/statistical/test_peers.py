@@ -145,9 +145,10 @@ def test_effective_draws_leave_constants_out_and_count_broken_quantities_as_none
 def test_the_order_turns_and_slow_peers_get_fewer_seeds():
     assert speed.turned(["a", "b", "c"], 1) == ["a", "b", "c"]
     assert speed.turned(["a", "b", "c"], 2) == ["c", "b", "a"]
-    assert speed.seeds_of(360.0, 10) == 10
-    assert speed.seeds_of(361.0, 10) == 3
-    assert speed.seeds_of(5000.0, 2) == 2
+    assert speed.seeds_of(360.0, 0.0, 10) == 10
+    assert speed.seeds_of(361.0, 0.0, 10) == 3
+    assert speed.seeds_of(630.0, 300.0, 10) == 10
+    assert speed.seeds_of(5000.0, 0.0, 2) == 2
 
 
 def test_only_finished_runs_of_the_present_code_are_kept(tmp_path):
