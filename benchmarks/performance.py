@@ -26,6 +26,7 @@ from bayes_alliance.inference import load_model
 from bayes_alliance.report.machine import write_text
 from bayes_alliance.spec import posterior_hash
 from benchmarks.dynamics import OPTIONS
+from benchmarks.peers.summary import APART
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
 from benchmarks.throughput import CODE as THROUGHPUT
 
@@ -87,9 +88,13 @@ def _median(name: str) -> Callable[[Any], float]:
 
 def _ratio(peer: str) -> Callable[[Any], float]:
     def read(found: dict[str, Any]) -> float:
+        # Over runs without a chain that broke down: such runs would flatter the other side.
+        value = found["ratio"][peer]["mixed"]
+        if value is None or peer not in found["same_posterior"]:
+            raise NotComparable("not comparable: in every run a chain stands apart")
         if not found["same_posterior"][peer]["same"]:
             raise NotComparable("not comparable: the posteriors are not the same")
-        return float(found["ratio"][peer]["median"])
+        return float(value)
 
     return read
 
@@ -209,6 +214,19 @@ def stale(folder: Path) -> list[str]:
                        for of, hashes in now.items()))]
 
 
+def of_runs(found: dict[str, Any] | None) -> str:
+    """Return in how many runs of the peers a chain stood apart; empty where in none."""
+    ratios = {} if found is None else found["ratio"]
+    apart = []
+    for peer, one in ratios.items():
+        runs = found["peers"][peer]["runs"]
+        if one["mixed_runs"][peer] < runs:
+            apart.append(f"{runs - one['mixed_runs'][peer]} of {runs} of `{peer}`")
+    return (f"A chain stood apart (an R-hat of {APART} or more) in {', '.join(apart)}; these runs "
+            "are left out of the ratios above. `validation/speed/speed.md` has the ratios with "
+            "them, their range, and every peer.") if apart else ""
+
+
 def of_refits(found: dict[str, Any] | None) -> str:
     """Return how often the refit with other data failed its gate; empty where it never did."""
     runs = [] if found is None else [one["fits"]["other_data"] for one in found["repeats"]]
@@ -230,8 +248,10 @@ def markdown(folder: Path) -> str:
              "| figure | goal | measured | | from |", "| --- | --- | --: | --- | --- |"]
     lines += [f"| {row.what} | {row.goal} | {row.measured} | {row.verdict} | "
               f"`validation/{row.file}` |" for row in table.itertuples()]
-    if told := of_refits(contents(folder / "startup.json")):
-        lines += ["", told]
+    for told in (of_runs(contents(folder / "speed" / "speed.json")),
+                 of_refits(contents(folder / "startup.json"))):
+        if told:
+            lines += ["", told]
     if old := stale(folder):
         lines += ["", f"Of other code, model file or data than the present: {', '.join(old)}."]
     found = contents(folder / "throughput.json")

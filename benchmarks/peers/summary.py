@@ -26,6 +26,8 @@ __all__ = ["FALSE_ALARM", "effective_draws", "markdown", "min_ess", "moments", "
 OURS: Final = "ours"
 # Its only quantities are its coordinates, so it is compared on all of its own.
 LIMIT: Final = "limit"
+# From this R-hat on (Gelman and Rubin's old bound) a chain stands apart from the others.
+APART: Final = 1.1
 # Family-wise probability that equal posteriors are called different.
 FALSE_ALARM: Final = 0.01
 
@@ -81,7 +83,10 @@ def ratio(rows: Sequence[Row], peer: str) -> dict[str, Any] | None:
     -------
     dict or None
         ``median`` is the ratio of the two medians over runs, ``low`` and ``high`` the range of the
-        ratios within a seed, whose runs are neighbours in time. None without runs of both.
+        ratios within a seed, whose runs are neighbours in time. ``mixed`` is the ratio of the
+        medians over the runs without a chain that stands apart, None without such runs of both:
+        a chain that broke down leaves a run a handful of effective draws, and a ratio that tells
+        of robustness, not of speed. None without runs of both.
     """
     ours, theirs = ([row for row in rows if row["peer"] == name] for name in (OURS, peer))
     if not ours or not theirs:
@@ -94,9 +99,17 @@ def ratio(rows: Sequence[Row], peer: str) -> dict[str, Any] | None:
     peer_speed = {row["seed"]: min_ess(row, shared) / row["seconds"] for row in theirs}
     above, below = ((peer_speed, ours_speed) if peer == LIMIT else (ours_speed, peer_speed))
     within = [_divided(above[seed], below[seed]) for seed in above.keys() & below.keys()]
+    good = {name: {row["seed"] for row in part if _mixed(row)}
+            for name, part in ((OURS, ours), (peer, theirs))}
+    best = [[speed[seed] for seed in speed if seed in good[name]]
+            for name, speed in ((OURS, ours_speed), (peer, peer_speed))]
+    if peer == LIMIT:
+        best.reverse()
     return {
         "median": _divided(median(above.values()), median(below.values())),
         "low": min(within, default=None), "high": max(within, default=None),
+        "mixed": _divided(*map(median, best)) if all(best) else None,
+        "mixed_runs": {name: len(seeds) for name, seeds in good.items()},
         "direction": f"{LIMIT} over {OURS}" if peer == LIMIT else f"{OURS} over {peer}",
         "figure": "min bulk ESS a second of sampling", "seeds": len(within),
         "variables": shared if shared is not None else "all of each side's own"}
@@ -154,19 +167,21 @@ def summarise(rows: Sequence[Row], found: dict[tuple[str, int], Moments],
     rows : sequence of dict
         Runs; a failed one has ``failed``, its reason, and no figures.
     found : dict of (peer, seed) to moments
-        Of the finished runs of peers that sample this posterior.
+        Of the finished runs of peers that sample this posterior; those with a chain that stands
+        apart say nothing of it and are left out of the comparison.
     cold : dict of str to float
         Seconds of a compilation without anything kept on disk, by peer.
     """
     finished = [row for row in rows if not row.get("failed")]
     names = list(dict.fromkeys(row["peer"] for row in rows))
     others = [name for name in names if name != OURS]
-    ours = [found[key] for key in sorted(found) if key[0] == OURS]
+    mixed = {(row["peer"], row["seed"]) for row in finished if _mixed(row)}
+    ours = [found[key] for key in sorted(found.keys() & mixed) if key[0] == OURS]
     same = {}
     for name in others:
-        theirs = [found[key] for key in sorted(found) if key[0] == name]
+        theirs = [found[key] for key in sorted(found.keys() & mixed) if key[0] == name]
         if name != LIMIT and ours and theirs:
-            same[name] = same_posterior(ours, theirs)
+            same[name] = same_posterior(ours, theirs) | {"runs": len(theirs)}
     ratios = {name: ratio(finished, name) for name in others}
     return {"peers": {name: _figures(name, rows, cold.get(name)) for name in names},
             "ratio": {name: value for name, value in ratios.items() if value is not None},
@@ -183,7 +198,7 @@ def _figures(name: str, rows: Sequence[Row], cold: float | None) -> dict[str, An
     ess = [min_ess(row) for row in done]
     columns = {
         "min_ess": ess,
-        "max_rhat": [max(_known(value) for value in row["rhat"].values()) for row in done],
+        "max_rhat": [_worst_rhat(row) for row in done],
         "ess_per_second": [row["ess_per_second"] for row in done],
         "ess_per_second_with_build": [row["ess_per_second_with_build"] for row in done],
         **{key: [row[key] for row in done] for key in (
@@ -203,9 +218,13 @@ def _spread(values: Sequence[float | None]) -> dict[str, float] | None:
     return {"median": median(known), "low": min(known), "high": max(known)} if known else None
 
 
-def _known(rhat: float | None) -> float:
+def _worst_rhat(row: Row) -> float:
     # JSON has no infinity; a file holds null in its place.
-    return float("inf") if rhat is None else rhat
+    return max(float("inf") if rhat is None else rhat for rhat in row["rhat"].values())
+
+
+def _mixed(row: Row) -> bool:
+    return _worst_rhat(row) < APART
 
 
 def _divided(above: float, below: float) -> float:
@@ -228,9 +247,11 @@ def markdown(summary: dict[str, Any]) -> str:
         "Smallest bulk effective draws a second of sampling (warmup included, compilation not),",
         f"over the reported quantities that both sides have. Medians over runs. `{OURS} x` is ours",
         f"over the peer; of `{LIMIT}`, an independent normal at our gradient's cost, it is the",
-        "limit over ours.", "",
-        "| peer | runs | min ESS | ESS/s | ours x | (range) | time s | steps | grad ms | gate |",
-        "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |"]
+        f"limit over ours. `mixed`: the same over the runs whose every R-hat is below {APART}, and",
+        "their number; a chain that broke down leaves a run a handful of effective draws.", "",
+        "| peer | runs | min ESS | ESS/s | ours x | range | mixed | time s | steps | grad ms "
+        "| gate |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |"]
     for name, one in summary["peers"].items():
         lines.append(_line(name, one, summary["ratio"].get(name)))
     lines += ["", "| peer | divergent | R-hat | build s | cold s | ESS/s with cold build | MB |",
@@ -244,12 +265,12 @@ def markdown(summary: dict[str, Any]) -> str:
                 f"{_number(one['peak_memory_mb'], 4)} |")
     lines += ["", "Same posterior as ours: the largest |z| of a posterior mean and of the log of",
               "an sd, their bound at 1% family-wise false alarm, and the range of the ratios of",
-              "sds. Monte Carlo errors of runs that did not converge (R-hat above) are too small.",
-              "", "| peer | quantities | z, means | z, sds | bound | same | sd ratio |",
-              "| --- | --: | --: | --: | --: | --- | --- |"]
+              f"sds, over the runs whose every R-hat is below {APART}.",
+              "", "| peer | runs | quantities | z, means | z, sds | bound | same | sd ratio |",
+              "| --- | --: | --: | --: | --: | --: | --- | --- |"]
     for name, one in summary["same_posterior"].items():
         sds = one["sd_ratio"]
-        lines.append(f"| {name} | {one['quantities']} | {_plain(one['max_z'])} | "
+        lines.append(f"| {name} | {one['runs']} | {one['quantities']} | {_plain(one['max_z'])} | "
                      f"{_plain(one['max_z_sd'])} | {_plain(one['limit'])} | "
                      f"{'yes' if one['same'] else 'NO'} | "
                      f"{_plain(sds['low'])} to {_plain(sds['high'])} |")
@@ -261,13 +282,15 @@ def markdown(summary: dict[str, Any]) -> str:
 def _line(name: str, one: dict[str, Any], against: dict[str, Any] | None) -> str:
     failed = f" +{len(one['failed'])} failed" if one["failed"] else ""
     if not one["runs"]:
-        return f"| {name} | 0{failed} |" + " |" * 8
+        return f"| {name} | 0{failed} |" + " |" * 9
     times = _plain(against["median"]) if against else ""
     spread = f"{_plain(against['low'])}-{_plain(against['high'])}" if against else ""
+    mixed = (f"{_plain(against['mixed'])} ({against['mixed_runs'][name]})".strip()
+             if against else "")
     gradient = one["gradient_seconds"]
     return (f"| {name} | {one['runs']}{failed} | {_number(one['min_ess'])} | "
-            f"{_number(one['ess_per_second'])} | {times} | {spread} | {_number(one['seconds'])} | "
-            f"{_number(one['steps_per_draw'])} | "
+            f"{_number(one['ess_per_second'])} | {times} | {spread} | {mixed} | "
+            f"{_number(one['seconds'])} | {_number(one['steps_per_draw'])} | "
             f"{_plain(1e3 * gradient['median'] if gradient else None)} | "
             f"{one['gate_passed']}/{one['runs']} |")
 

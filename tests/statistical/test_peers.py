@@ -51,6 +51,25 @@ def test_the_limit_stands_above_ours_on_all_of_its_own(rows):
     found = summary.ratio(rows, "limit")
     assert found["median"] == pytest.approx((4000 / 10) / (5 / 20))
     assert found["direction"] == "limit over ours"
+    assert found["mixed"] == found["median"]
+
+
+def test_a_run_with_a_chain_apart_is_no_measure_of_speed_nor_of_the_posterior(rows):
+    rows[3] |= {"ess": {"a": 7.0, "b": 4.0}, "rhat": {"a": 1.6, "b": 1.001}}
+    rows[4] |= {"ess": {"a": 7.0, "b": 4.0}, "rhat": {"a": None, "b": 1.001}}
+    # Medians: 800 / 20 over 4 / 100; of the third seed alone 400 / 100.
+    found = summary.ratio(rows, "slow")
+    assert found["median"] == pytest.approx(40 / 0.04)
+    assert found["mixed"] == pytest.approx(40 / 4)
+    assert found["mixed_runs"] == {"ours": 3, "slow": 1}
+    moments = {("ours", 1): made_up_moments(0.0), ("slow", 1): made_up_moments(9.0),
+               ("slow", 3): made_up_moments(0.0)}
+    same = summary.summarise(rows, moments, {})["same_posterior"]["slow"]
+    assert same["same"]
+    assert same["runs"] == 1
+    rows[5]["rhat"]["a"] = 1.1
+    assert summary.ratio(rows, "slow")["mixed"] is None
+    assert summary.summarise(rows, moments, {})["same_posterior"] == {}
 
 
 def test_a_variable_that_one_run_lacks_is_not_compared(rows):
@@ -86,8 +105,8 @@ def test_the_table_fits_a_hundred_columns(rows):
     text = summary.markdown(result | {"skipped": {"pymc_idiomatic": "pymc not installed"}})
     assert max(len(line) for line in text.splitlines()) <= 100
     tables = [line.count("|") for line in text.splitlines() if line.startswith("|")]
-    assert set(tables) == {11, 8}
-    assert "| slow | 3 | 400 | 4 | 10 | 6.67-20 | 100 | 15 | 0.1 | 3/3 |" in text
+    assert set(tables) == {12, 8, 9}
+    assert "| slow | 3 | 400 | 4 | 10 | 6.67-20 | 10 (3) | 100 | 15 | 0.1 | 3/3 |" in text
     assert "`pymc_idiomatic` was skipped: pymc not installed" in text
 
 

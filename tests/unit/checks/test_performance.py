@@ -18,7 +18,11 @@ def results(tmp_path, spec, panel):
     mark = {"code_hash": code_hash(*SAMPLED), "spec_hash": posterior_hash(spec),
             "data_hash": panel.data_hash}
     (tmp_path / "speed").mkdir()
-    speed = {"ratio": {"stan_same": {"median": 12.5}, "pymc_idiomatic": {"median": 300.0}},
+    speed = {"ratio": {"stan_same": {"median": 900.0, "mixed": 12.5,
+                                     "mixed_runs": {"stan_same": 1}},
+                       "pymc_idiomatic": {"median": 300.0, "mixed": 300.0,
+                                          "mixed_runs": {"pymc_idiomatic": 3}}},
+             "peers": {"stan_same": {"runs": 3}, "pymc_idiomatic": {"runs": 3}},
              "same_posterior": {"stan_same": {"same": True}, "pymc_idiomatic": {"same": False}},
              "made_from": {"ours": mark, "stan_same": mark}}
     startup = {"median": {"warm_first_draw": 4.0, "cold_first_draw": 150.0, "refit_gain": 2.0,
@@ -50,6 +54,19 @@ def test_every_goal_is_judged_by_its_figure(results):
     missing = table[table["file"].isin(["scaling.json", "report_time.json"])]
     assert set(missing["verdict"]) == {"not measured"}
     assert set(missing["measured"]) == {""}
+
+
+def test_runs_with_a_chain_apart_are_told_and_judge_nothing(results):
+    assert ("A chain stood apart (an R-hat of 1.1 or more) in 2 of 3 of `stan_same`; these"
+            in performance.markdown(results))
+    path = results / "speed" / "speed.json"
+    speed = json.loads(path.read_text())
+    speed["ratio"]["stan_same"] |= {"mixed": None, "mixed_runs": {"stan_same": 0}}
+    path.write_text(json.dumps(speed))
+    table = performance.table_of(results).set_index("what")
+    assert table.loc["least effective draws a second over Stan's, same coordinates", "verdict"] == (
+        "not comparable: in every run a chain stands apart")
+    assert performance.of_runs(None) == ""
 
 
 def test_refits_that_failed_are_told_beside_their_time(results):
