@@ -28,6 +28,7 @@ from bayes_alliance.spec import posterior_hash
 from benchmarks.dynamics import OPTIONS
 from benchmarks.peers.summary import APART
 from benchmarks.provenance import ROOT, SAMPLED, code_hash
+from benchmarks.speed import FEWEST_SEEDS
 from benchmarks.throughput import CODE as THROUGHPUT
 
 
@@ -89,6 +90,8 @@ def _median(name: str) -> Callable[[Any], float]:
 def _ratio(peer: str) -> Callable[[Any], float]:
     def read(found: dict[str, Any]) -> float:
         # Over runs without a chain that broke down: such runs would flatter the other side.
+        if (runs := found["peers"].get(peer, {"runs": 0})["runs"]) < FEWEST_SEEDS:
+            raise NotComparable(f"not comparable: {runs} of at least {FEWEST_SEEDS} seeds were run")
         value = found["ratio"][peer]["mixed"]
         if value is None or peer not in found["same_posterior"]:
             raise NotComparable("not comparable: in every run a chain stands apart")

@@ -254,6 +254,8 @@ def test_stan_in_our_coordinates_has_our_density(spec, panel):
         value, gradient = density(position)
         found.append((model.log_prob(position.tolist()) - value, value))
         if seed == 0:
+            # Where a chain is told to start is where it starts.
+            assert model.unconstrain_pars(stan.split(model, position)) == pytest.approx(position)
             theirs = np.array(model.grad_log_prob(position.tolist()))
             assert theirs == pytest.approx(gradient, abs=1e-9 * np.abs(gradient).max())
             reports(model, position, compiled.expand()(position))

@@ -67,6 +67,11 @@ def test_runs_with_a_chain_apart_are_told_and_judge_nothing(results):
     assert table.loc["least effective draws a second over Stan's, same coordinates", "verdict"] == (
         "not comparable: in every run a chain stands apart")
     assert performance.of_runs(None) == ""
+    speed["peers"]["stan_same"]["runs"] = 2
+    path.write_text(json.dumps(speed))
+    table = performance.table_of(results).set_index("what")
+    assert table.loc["least effective draws a second over Stan's, same coordinates", "verdict"] == (
+        "not comparable: 2 of at least 3 seeds were run")
 
 
 def test_refits_that_failed_are_told_beside_their_time(results):
