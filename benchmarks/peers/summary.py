@@ -86,7 +86,7 @@ def ratio(rows: Sequence[Row], peer: str) -> dict[str, Any] | None:
         ratios within a seed, whose runs are neighbours in time. ``mixed`` is the ratio of the
         medians over the runs without a chain that stands apart, None without such runs of both:
         a chain that broke down leaves a run a handful of effective draws, and a ratio that tells
-        of robustness, not of speed. None without runs of both.
+        of robustness, not of speed. The whole is None without runs of both.
     """
     ours, theirs = ([row for row in rows if row["peer"] == name] for name in (OURS, peer))
     if not ours or not theirs:
@@ -95,22 +95,19 @@ def ratio(rows: Sequence[Row], peer: str) -> dict[str, Any] | None:
     if peer != LIMIT and not common:
         raise ValueError(f"no variable is reported by every run of both ours and {peer}")
     shared = None if peer == LIMIT else common
-    ours_speed = {row["seed"]: min_ess(row, shared) / row["seconds"] for row in ours}
-    peer_speed = {row["seed"]: min_ess(row, shared) / row["seconds"] for row in theirs}
-    above, below = ((peer_speed, ours_speed) if peer == LIMIT else (ours_speed, peer_speed))
+    sides = {peer: theirs, OURS: ours} if peer == LIMIT else {OURS: ours, peer: theirs}
+    speeds = {name: {row["seed"]: min_ess(row, shared) / row["seconds"] for row in part}
+              for name, part in sides.items()}
+    mixed = {name: [speeds[name][row["seed"]] for row in part if _mixed(row)]
+             for name, part in sides.items()}
+    above, below = speeds.values()
     within = [_divided(above[seed], below[seed]) for seed in above.keys() & below.keys()]
-    good = {name: {row["seed"] for row in part if _mixed(row)}
-            for name, part in ((OURS, ours), (peer, theirs))}
-    best = [[speed[seed] for seed in speed if seed in good[name]]
-            for name, speed in ((OURS, ours_speed), (peer, peer_speed))]
-    if peer == LIMIT:
-        best.reverse()
     return {
         "median": _divided(median(above.values()), median(below.values())),
         "low": min(within, default=None), "high": max(within, default=None),
-        "mixed": _divided(*map(median, best)) if all(best) else None,
-        "mixed_runs": {name: len(seeds) for name, seeds in good.items()},
-        "direction": f"{LIMIT} over {OURS}" if peer == LIMIT else f"{OURS} over {peer}",
+        "mixed": _divided(*map(median, mixed.values())) if all(mixed.values()) else None,
+        "mixed_runs": {name: len(values) for name, values in mixed.items()},
+        "direction": " over ".join(sides),
         "figure": "min bulk ESS a second of sampling", "seeds": len(within),
         "variables": shared if shared is not None else "all of each side's own"}
 
