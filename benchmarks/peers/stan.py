@@ -146,8 +146,9 @@ class StanSame(StanPeer):
     """The free parameters of the package's own model, in directions chosen by the package.
 
     Chains start as the package's do, about its approximation of the mode, so that the two differ
-    by their samplers alone. It does not keep a chain from breaking down: of four at seed 1 one
-    did, from here as from Stan's own starts.
+    by their samplers alone. The beta-binomial is written out in a form that keeps its digits where
+    overdispersion vanishes: with Stan's own a single step of the warmup put one chain of four at a
+    noise of 1e-11, where rounding error makes a density 2,600 nats above the truth, and it stayed.
     """
 
     name = "stan_same"

@@ -260,6 +260,14 @@ def test_stan_in_our_coordinates_has_our_density(spec, panel):
             assert theirs == pytest.approx(gradient, abs=1e-9 * np.abs(gradient).max())
             reports(model, position, compiled.expand()(position))
     agree(found)
+    # Where a share is hardly overdispersed, too: no density is made of rounding error.
+    for k in np.unique(design.data["row_indicator"][design.blocks["beta_binomial"]]):
+        position = point(compiled, 0)
+        position[compiled.labels.index(f"noise_between[{k}]")] -= 30.0
+        assert compiled.expand()(position)[c.VAR_NOISE][k] < 1e-3
+        value = density(position)[0]
+        assert model.log_prob(position.tolist()) - value == pytest.approx(
+            found[0][0], abs=1e-8 * abs(value))
 
 
 @pytest.mark.slow
