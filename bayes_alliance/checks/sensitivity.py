@@ -215,12 +215,14 @@ def _sentence(table: pd.DataFrame) -> str:
         known = alone.loc[alone["sensitivity"].notna(), "group"].nunique()
         if flagged.empty:
             if known:
-                told.append(f"none of {known} {noun} moves any of them by more than {THRESHOLD:g}")
+                told.append(f"none of {known} {noun} moves any of them by an index over "
+                            f"{THRESHOLD:g}")
             continue
         largest = flagged.sort_values("sensitivity").iloc[-1]
         told.append(f"{flagged['group'].nunique()} of {known} {noun} move at "
-                    f"least one of them by more than {THRESHOLD:g} (most: {largest['group']}, "
-                    f"which moves {largest['quantity']} by {largest['sensitivity']:.2f})")
+                    f"least one of them by an index over {THRESHOLD:g} (largest: "
+                    f"{largest['sensitivity']:.2f}, of {largest['quantity']} for "
+                    f"{largest['group']})")
     return f"{table['quantity'].nunique()} quantities are watched: {'; '.join(told)}."
 
 

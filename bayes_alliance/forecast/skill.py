@@ -265,14 +265,16 @@ def told(table: pd.DataFrame) -> str:
               f"{_percent(row.skill_high, 0)}) at {named[row.horizon]}"
               for row in own.itertuples()]
     missed = table.drop_duplicates("method")["missed"].sum()
-    stacked = _gains(table, STACKED, named)
+    stacked, helps = _gains(table, STACKED, named), combination_helps(table)
     return (f"CRPS skill of {DEFAULT} over the best simple rule, by months ahead: "
             f"{'; '.join(pieces)} (90% intervals over blocks of origins). Over all values together "
             f"its {_held(own, 90, named)}, its {_held(own, 50, named)}. "
             f"{_which_hypothesis(table, named)}Stacking the hypotheses "
-            f"{'gains' if combination_helps(table) else 'does not reliably gain'} over {DEFAULT}"
-            f"{f': {stacked}' if stacked else ''}. {table['origins'].iloc[0]} origins; fits that "
-            f"missed their gate: {missed}.")
+            f"{'gains enough' if helps else 'does not gain enough'} over {DEFAULT} (asked for: "
+            f"{100 * _LEAST_GAIN:g}% at both horizons set for this, intervals above 0)"
+            f"{f': {stacked}' if stacked else ''}; the forecast is "
+            f"{'their combination' if helps else f'of {DEFAULT} alone'}. "
+            f"{table['origins'].iloc[0]} origins; fits that missed their gate: {missed}.")
 
 
 def _held(own: pd.DataFrame, level: int, named: dict[int, str]) -> str:

@@ -11,9 +11,11 @@ from bayes_alliance.plotting.style import country as country_name
 from bayes_alliance.report import wording
 from bayes_alliance.report.inputs import ReportInputs
 
-__all__ = ["offices", "outcomes", "scenarios", "waves"]
+__all__ = ["offices", "outcomes", "scenarios", "still", "waves"]
 
 _WAVE_MONTHS: Final = 12
+# Shares of draws add up to one within this.
+_ROUNDING: Final = 1e-6
 
 
 def offices(inputs: ReportInputs) -> list[str]:
@@ -43,6 +45,13 @@ def scenarios(inputs: ReportInputs) -> list[dict[str, str]]:
                      "lower": wording.probability(last["p_lower"]),
                      "higher": wording.probability(last["p_higher"])})
     return rows
+
+
+def still(inputs: ReportInputs) -> bool:
+    """Say whether in some draws a scenario changes nothing: their hypothesis lacks its path."""
+    return any(float(last[["p_lower", "p_higher"]].sum()) < 1.0 - _ROUNDING
+               for last in (table[table["target"] == "cohesion"].iloc[-1]
+                            for table in inputs.differences.values()))
 
 
 def outcomes(inputs: ReportInputs) -> dict[str, Any]:

@@ -36,16 +36,24 @@ def robustness(inputs: ReportInputs) -> Rows:
 
 
 def farthest(inputs: ReportInputs) -> str:
-    """Say how far from 0 the log Bayes factors are, and which one surely is."""
+    """Say how far from 0 the log Bayes factors are, and which one surely is.
+
+    Those of fits that did not converge are no figures and are left out.
+    """
     if inputs.grid.empty:
         return ""
-    size = inputs.grid["log_bayes_factor"].abs()
-    words = (f"No log Bayes factor is farther than {wording.number(size.max())} from 0, and a "
-             f"verdict asks for {wording.number(inputs.spec.verdict.log_bayes_factor)}.")
-    clear = size[size > _CLEAR * inputs.grid["log_bayes_factor_se"]]
+    found = inputs.grid[inputs.grid["converged"].astype(bool)]
+    if found.empty:
+        return ""
+    size = found["log_bayes_factor"].abs()
+    among = "" if len(found) == len(inputs.grid) else "Of specifications whose fits converged, "
+    words = (f"{among}{'no' if among else 'No'} log Bayes factor is farther than "
+             f"{wording.number(size.max())} from 0, and a verdict asks for "
+             f"{wording.number(inputs.spec.verdict.log_bayes_factor)}.")
+    clear = size[size > _CLEAR * found["log_bayes_factor_se"]]
     if clear.empty:
         return f"{words} None is {_CLEAR:g} times its Monte Carlo error."
-    row = inputs.grid.loc[clear.idxmax()]
+    row = found.loc[clear.idxmax()]
     return (f"{words} The largest of those beyond {_CLEAR:g} times their Monte Carlo error: "
             f"{row['specification']} ({row['episode']}, {row['hypothesis']}: "
             f"{wording.number(row['log_bayes_factor'], signed=True)} ± "

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bayes_alliance import constants as c
 from bayes_alliance.plotting.style import country
-from bayes_alliance.report import details, forecasts, leanings, summary, wording
+from bayes_alliance.report import details, forecasts, leanings, observed, summary, wording
 from bayes_alliance.report.backtests import backtest_section
 from bayes_alliance.report.figures import pictures
 from bayes_alliance.report.inputs import ReportInputs
@@ -53,9 +53,9 @@ def render(results: ReportInputs) -> str:
         percent=wording.percent, probability=wording.probability, window=wording.window)
     screen = {"rows": summary.first_screen(results), "flags": summary.flags(results),
               "sentences": summary.sentences(results),
-              "headlines": summary.headlines(results), "unseen": summary.unseen(results),
+              "headlines": summary.headlines(results), "unseen": observed.unseen(results),
               "ally": summary.ally(results), "caveat": summary.caveat(results),
-              "observations": summary.observations_in_windows(results)}
+              "observations": observed.in_windows(results)}
     tables = {name: getattr(module, name)(results) for module in (details, leanings)
               for name in module.__all__}
     return environment.get_template("page.html.j2").render(

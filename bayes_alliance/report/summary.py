@@ -11,11 +11,11 @@ import pandas as pd
 
 from bayes_alliance import constants as c
 from bayes_alliance.plotting.verdicts import DECIBANS
-from bayes_alliance.report import wording
+from bayes_alliance.report import observed, wording
 from bayes_alliance.report.inputs import ReportInputs
 
 __all__ = ["NOT_YET", "PATH_NAMES", "SHARES", "ally", "caveat", "first_screen", "flags",
-           "headlines", "observations_in_windows", "predicted", "sentences", "unseen"]
+           "headlines", "predicted", "sentences"]
 
 NOT_YET: Final = "not yet computed"
 SHARES: Final = (c.COMPONENT_THREAT, c.COMPONENT_CREDIBILITY, c.COMPONENT_DISPUTES,
@@ -24,6 +24,8 @@ PATH_NAMES: Final = {"H1": "common threat", "H2": "the common ally"}
 # Posterior odds between two readings below which neither is favoured, and above which one
 # clearly is.
 _HARDLY, _CLEARLY = 3.0, 10.0
+# Probability of its sign from which a change is one that has shares.
+_PROBABLE = 0.9
 
 
 def first_screen(inputs: ReportInputs) -> list[dict[str, Any]]:
@@ -45,7 +47,8 @@ def first_screen(inputs: ReportInputs) -> list[dict[str, Any]]:
             "episode": name, "window": wording.window(episode.window),
             "baselines": list(episode.baselines), "change": _change(part),
             "directions": {path: _directions(part, path) for path in c.PATHS},
-            "shares": {component: _share(part, component) for component in SHARES},
+            "shares": {component: _share(_established(part), component)
+                       for component in SHARES},
             "lines": [_line(inputs, name, hypothesis) for hypothesis in PATH_NAMES]})
     return records
 
@@ -63,8 +66,19 @@ def _directions(part: pd.DataFrame, path: str) -> str:
     return wording.span(wording.probability(found.min()), wording.probability(found.max()))
 
 
+def _established(part: pd.DataFrame) -> pd.DataFrame:
+    """Return what is about baselines from which cohesion probably changed as its episode says.
+
+    A share of a change whose sign is not known may be one of a rise or of a fall.
+    """
+    sign = part[part["quantity"] == "change"].set_index("baseline")["probability"]
+    return part[part["baseline"].isin(sign.index[sign >= _PROBABLE])]
+
+
 def _share(part: pd.DataFrame, component: str) -> dict[str, str]:
     rows = part[part["quantity"] == f"share_{component}"]
+    if rows.empty:
+        return {"median": "–", "interval": ""}
     return {"median": wording.span(wording.percent(rows["q50"].min()),
                                    wording.percent(rows["q50"].max())),
             "interval": wording.interval(wording.percent(rows["q05"].min(), unit=False),
@@ -96,21 +110,31 @@ def headlines(inputs: ReportInputs) -> list[str]:
         pieces = [f"{PATH_NAMES[line['hypothesis']]} ({line['hypothesis']}) is {line['verdict']} "
                   f"({line['difference']} ± {line['error']} nats)" for line in row["lines"]]
         name = row["episode"].replace("_", " ").capitalize()
-        left = row["shares"]["unexplained"]
         told.append(f"{name}, {row['window']}: {' and '.join(pieces)}. "
-                    f"{_changes(inputs, row['episode'])}. Unexplained is {left['median']} of the "
-                    f"change (medians; 90% bounds {left['interval']}%).")
+                    f"{_changes(inputs, row['episode'])}. {_unexplained(inputs, row)}")
     odds = "; ".join(
         f"{row['episode'].replace('_', ' ')} " + " and ".join(
             f"{_odds(inputs, row['episode'], name)} ({name})" for name in PATH_NAMES)
         for row in screen)
     limit = np.exp(inputs.spec.verdict.log_bayes_factor)
-    told.append("As odds against disputes and governments alone (HX), the held-out observations "
-                f"give: {odds}. Support asks for {limit:.1f} and more, and also that the driver "
-                "moved as predicted, that its contribution is large enough and that other "
-                "specifications agree. Inconclusive is no evidence of no effect; the reasons "
+    told.append("As odds against disputes, governments and chance alone (HX), the held-out "
+                f"observations give: {odds}. Support asks for {limit:.1f} and more, and also that "
+                "the driver moved as predicted, that its contribution is large enough and that "
+                "other specifications agree. Inconclusive is no evidence of no effect; the reasons "
                 "below say what is missing.")
     return told
+
+
+def _unexplained(inputs: ReportInputs, row: dict[str, Any]) -> str:
+    """Return how much of an episode's change is left, where there is a change."""
+    part = inputs.episodes[inputs.episodes["episode"] == row["episode"]]
+    left, has = row["shares"]["unexplained"], _established(part)["baseline"].unique()
+    if not len(has):
+        return f"No sign of a change has probability {_PROBABLE:g}: there is nothing to share out."
+    named = ("" if len(has) == part["baseline"].nunique()
+             else f" against {' and '.join(map(str, has))}")
+    return (f"Unexplained is {left['median']} of the change{named} (medians; 90% bounds "
+            f"{left['interval']}%).")
 
 
 def _odds(inputs: ReportInputs, episode: str, hypothesis: str) -> str:
@@ -126,9 +150,9 @@ def _changes(inputs: ReportInputs, name: str) -> str:
     moved = {"up": "a rise", "down": "a fall"}[episode.change]
     pieces = [f"{wording.number(part.at[label, 'q50'], signed=True)} against "
               f"{_dated(label, months)} "
-              f"(P {wording.probability(part.at[label, 'probability'])})"
+              f"({wording.probability(part.at[label, 'probability'])})"
               for label, months in episode.baselines.items()]
-    return f"Cohesion changed (P: of {moved}) by {', '.join(pieces)}"
+    return f"Cohesion changed by {', '.join(pieces)}; in parentheses the probability of {moved}"
 
 
 def _dated(label: str, months: tuple[str, str]) -> str:
@@ -258,35 +282,6 @@ def ally(inputs: ReportInputs) -> dict[str, Any]:
     return {"sentence": sentence + ".", "rows": rows}
 
 
-def observations_in_windows(inputs: ReportInputs) -> list[dict[str, Any]]:
-    """Return how many observations, of how many indicators, each latent has in each window."""
-    records = []
-    rows = inputs.panel.rows
-    for name, episode in inputs.spec.episodes.items():
-        window = inputs.panel.window(episode.window)
-        inside = rows[(rows["start_month"] < window.stop) & (rows["end_month"] >= window.start)]
-        counts = {latent: (int((inside["latent"] == latent).sum()),
-                           inside.loc[inside["latent"] == latent, "indicator"].nunique())
-                  for latent in c.LATENTS}
-        records.append({"episode": name, "counts": counts})
-    return records
-
-
-def unseen(inputs: ReportInputs) -> str:
-    """Return which indicators of cohesion say nothing in any window; empty if there is none."""
-    rows = inputs.panel.rows[inputs.panel.rows["latent"] == c.COHESION]
-    windows = [inputs.panel.window(one.window) for one in inputs.spec.episodes.values()]
-    inside = [(rows["start_month"] < window.stop) & (rows["end_month"] >= window.start)
-              for window in windows]
-    seen = set(rows.loc[np.any(inside, axis=0), "indicator"])
-    silent = [name for name in dict.fromkeys(rows["indicator"]) if name not in seen]
-    if not silent:
-        return ""
-    count = rows["indicator"].value_counts()
-    left = ", ".join(f"{name} ({count[name]} observations elsewhere)" for name in silent)
-    return f"Of cohesion no window has an observation of: {left}."
-
-
 def caveat(inputs: ReportInputs) -> str:
     """Return the one caveat that every reader needs, with its numbers."""
     spread = inputs.coefficients.std(("chain", "draw")).to_numpy()
@@ -295,11 +290,4 @@ def caveat(inputs: ReportInputs) -> str:
             f"effects: the posterior standard deviations of the four coefficients are "
             f"{wording.span(wording.number(spread.min()), wording.number(spread.max()))} where "
             f"the prior’s is {wording.number(prior)}. Cohesion is what its indicators measure, "
-            f"{_kinds(inputs)} by their observations. Fear of entrapment is not measured.")
-
-
-def _kinds(inputs: ReportInputs) -> str:
-    """Return how many of the observations of cohesion are of each kind."""
-    rows = inputs.panel.rows[inputs.panel.rows["latent"] == c.COHESION]
-    shares = rows["indicator"].map(inputs.panel.indicators["kind"]).value_counts(normalize=True)
-    return ", ".join(f"{wording.percent(share)} {kind}" for kind, share in shares.items())
+            f"{observed.kinds(inputs)}. Fear of entrapment is not measured.")

@@ -61,6 +61,15 @@ def test_the_verdict_of_the_committed_run_is_that_of_its_ranks(folder, committed
         assert found.passed, found.text
 
 
+def test_the_readme_says_how_many_failed_the_gate(root, folder):
+    kinds = json.loads((folder / "calibration.json").read_text())["kinds"]
+    recovered = json.loads((folder / "recovery.json").read_text())
+    assert kinds["posterior"]["failed_gate"] == 0
+    readme = (root / "README.md").read_text(encoding="utf-8").replace("\n  ", " ")
+    assert (f"{kinds['prior']['failed_gate']} of the {kinds['prior']['simulations']}, and "
+            f"{recovered['failed_gate']} of these {recovered['panels']}, failed the gate" in readme)
+
+
 @pytest.mark.repeat
 def test_twenty_simulations_anew(tmp_path):
     items = {f"prior-{k}": Simulation("rok_japan", "prior", k, 2, draws=400, tune=250)

@@ -74,6 +74,30 @@ def test_runs_with_a_chain_apart_are_told_and_judge_nothing(results):
         "not comparable: 2 of at least 3 seeds were run")
 
 
+def test_the_ratio_over_stan_is_told_in_parts(results):
+    assert performance.of_stan(None) == ""
+    path = results / "speed" / "speed.json"
+    speed = json.loads(path.read_text())
+    # Without runs of ours there are no parts.
+    assert performance.of_stan(speed) == ""
+    speed["peers"] |= {
+        name: {"runs": 3, "steps_per_draw": {"median": steps},
+               "gradient_seconds": {"median": cost}, "settings": {"tune": tune, "draws": draws}}
+        for name, steps, cost, tune, draws in (("ours", 31.0, 4.9e-4, 250, 900),
+                                               ("stan_same", 30.97, 2.1e-3, 1000, 1000))}
+    path.write_text(json.dumps(speed))
+    assert ("ours first: 31 and 31 steps a draw, 0.49 and 2.1 ms a step, 250 and 1,000 draws of "
+            "warm-up for 900 and 1,000 kept." in performance.markdown(results))
+
+
+def test_ratios_without_a_goal_are_told(results):
+    assert performance.of_others(None) == ""
+    speed = json.loads((results / "speed" / "speed.json").read_text())
+    assert performance.of_others(speed) == ""
+    speed["ratio"] |= {"numpyro": {"mixed": 61.23}, "stan_textbook": {"mixed": None}}
+    assert performance.of_others(speed) == "Without a goal: 61.2x NumPyro's."
+
+
 def test_refits_that_failed_are_told_beside_their_time(results):
     told = performance.markdown(results)
     assert "failed its gate in 2 of 3 repeats, after 3 attempts each" in told

@@ -241,6 +241,16 @@ def test_what_the_paths_are_worth_is_said_either_way():
         H1={6: {"log_score": 0.1}}, H12={12: {"log_score": 0.0}})
 
 
+def test_who_forecasts_is_said_with_what_is_asked_for():
+    gain = {"gain": 0.006, "gain_low": 0.001, "gain_high": 0.01}
+    assert ("Stacking the hypotheses does not gain enough over H12 (asked for: 0.5% at both "
+            "horizons set for this, intervals above 0): +0.6% (+0.1 to +1.0) at 4-6 and 0.0% (-1.0 "
+            "to +1.0) at 7-12; the forecast is of H12 alone.") in told_of(stacked={6: gain})
+    found = told_of(stacked={6: gain, 12: gain})
+    assert "Stacking the hypotheses gains enough over H12" in found
+    assert "; the forecast is their combination." in found
+
+
 def test_the_best_hypothesis_is_named_with_its_distance_to_the_others():
     found = told_of(H1={"all": {"crps": 0.8999}}, H12={"all": {"crps": 0.95}})
     assert ("Of the hypotheses H1 has the smallest CRPS, averaged over the horizons: less than "

@@ -7,6 +7,7 @@ from html import unescape
 import pandas as pd
 import pytest
 
+from bayes_alliance import constants as c
 from bayes_alliance.hypotheses.robustness import agreeing
 from bayes_alliance.hypotheses.verdicts import PATH_OF
 from bayes_alliance.report import FILES, read_beside
@@ -88,3 +89,14 @@ def test_the_readme_says_what_the_report_says(root, spec, words):
     told = [block for block in quoted if block.startswith(tuple(f"{name}, " for name in names))]
     assert len(told) == len(names)
     assert all(block in words for block in told), AGAIN
+
+
+def test_the_readme_says_how_little_a_path_could_have_contributed(root, tables):
+    readme = (root / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    low, high = re.search(r"contributes more than (\d+) to (\d+)% of it", readme).groups()
+    table = tables["episodes.csv"]
+    most = table[(table["episode"] == "cohesion")
+                 & table["quantity"].isin([f"share_before_{path}" for path in c.PATHS])]["q95"]
+    assert len(most) == 4
+    assert (round(100 * most.min()), round(100 * most.max())) == (int(low), int(high))
+    assert "a probability of only 5%" in readme

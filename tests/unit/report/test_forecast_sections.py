@@ -22,7 +22,7 @@ from bayes_alliance.report.beside import (
     write_grid,
     write_stones,
 )
-from bayes_alliance.report.forecasts import offices, outcomes, scenarios, waves
+from bayes_alliance.report.forecasts import offices, outcomes, scenarios, still, waves
 from bayes_alliance.report.leanings import farthest
 from bayes_alliance.report.machine import write_machine_files
 from bayes_alliance.report.page import render
@@ -100,7 +100,7 @@ def test_coverage_is_told_indicator_by_indicator(inputs):
 
 
 def test_the_specification_that_is_clearly_farthest_is_named(inputs, page):
-    grid = inputs.grid.assign(log_bayes_factor=0.01, log_bayes_factor_se=0.05)
+    grid = inputs.grid.assign(log_bayes_factor=0.01, log_bayes_factor_se=0.05, converged=True)
     grid.loc[grid.index[0], ["log_bayes_factor", "log_bayes_factor_se"]] = [-0.4, 0.2]
     grid.loc[grid.index[1], ["log_bayes_factor", "log_bayes_factor_se"]] = [0.2, 0.05]
     row = grid.iloc[1]
@@ -111,6 +111,12 @@ def test_the_specification_that_is_clearly_farthest_is_named(inputs, page):
                           "0.05 nats).")
     assert "None is 3 times its Monte Carlo error." in farthest(
         replace(inputs, grid=grid.drop(index=grid.index[1])))
+    # What did not converge is no figure.
+    apart = grid.assign(converged=grid.index != grid.index[1])
+    assert farthest(replace(inputs, grid=apart)) == (
+        "Of specifications whose fits converged, no log Bayes factor is farther than 0.40 from 0, "
+        "and a verdict asks for 1.10. None is 3 times its Monte Carlo error.")
+    assert farthest(replace(inputs, grid=grid.assign(converged=False))) == ""
     assert farthest(inputs) in page
 
 
@@ -158,6 +164,19 @@ def test_scenarios_and_waves_stand_with_their_months(inputs, page):
     for row in rows:
         assert row["title"] in page
     assert len(offices(inputs)) == len(inputs.spec.forecast.offices)
+
+
+def test_only_where_some_draws_stand_still_the_page_says_so(inputs):
+    differences = {name: table.assign(p_lower=0.6, p_higher=0.4)
+                   for name, table in inputs.differences.items()}
+    moved = replace(inputs, differences=differences)
+    assert not still(moved)
+    assert "do not add up to one" not in render(moved)
+    name = next(iter(differences))
+    halved = replace(inputs, differences=differences | {
+        name: differences[name].assign(p_higher=0.2)})
+    assert still(halved)
+    assert "do not add up to one" in render(halved)
 
 
 def test_machine_files_hold_every_scenario(inputs, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from bayes_alliance import constants as c
 from bayes_alliance import plotting
-from bayes_alliance.report import summary, wording, write_report
+from bayes_alliance.report import observed, summary, wording, write_report
 from bayes_alliance.report.figures import Picture, encode
 from bayes_alliance.report.page import render
 from tests.helpers.report_inputs import make_inputs, make_page
@@ -138,9 +138,10 @@ def test_the_first_sentences_are_those_of_the_first_table(inputs):
                                & (inputs.episodes["quantity"] == "change")]
         for row in part.itertuples():
             assert f"{wording.number(row.q50, signed=True)} against {row.baseline}" in sentence
-    assert "Cohesion changed (P: of a fall) by −1.30 against 2015 (P 0.99), " in told[0]
-    assert "(P: of a rise) by +1.10 against friction [Nov 2018–Dec 2019] (P 0.99), " in told[1]
-    assert "against 2021 [Feb 2021–Apr 2022] (P 0.99)" in told[1]
+    assert "Cohesion changed by −1.30 against 2015 (0.99), " in told[0]
+    assert "Cohesion changed by +1.10 against friction [Nov 2018–Dec 2019] (0.99), " in told[1]
+    assert ("against 2021 [Feb 2021–Apr 2022] (0.99); in parentheses the probability of a rise"
+            in told[1])
     odds = float(np.exp(inputs.evidence.query(
         "episode == 'cohesion' and hypothesis == 'H2'")["difference"].iloc[0]))
     assert f"and {odds:.2f} (H2). Support asks for 3.0 and more" in told[2]
@@ -148,13 +149,48 @@ def test_the_first_sentences_are_those_of_the_first_table(inputs):
     assert all(sentence in words for sentence in told)
 
 
+def test_shares_are_of_changes_whose_sign_is_known(inputs):
+    table = inputs.episodes.copy()
+    change = (table["episode"] == "friction") & (table["quantity"] == "change")
+    unknown = change & (table["baseline"] == "2015")
+    left = (table["episode"] == "friction") & (table["quantity"] == "share_unexplained")
+    table.loc[left, "q50"] = np.where(table.loc[left, "baseline"] == "2015", 9.0, 0.5)
+    table.loc[left, ["q05", "q95"]] = [0.2, 0.9]
+    table.loc[unknown, "probability"] = 0.3
+    some = replace(inputs, episodes=table)
+    assert summary.first_screen(some)[0]["shares"]["unexplained"] == {
+        "median": "50%", "interval": "[20, 90]"}
+    others = [label for label in inputs.spec.episodes["friction"].baselines if label != "2015"]
+    assert (f"Unexplained is 50% of the change against {' and '.join(others)} (medians; 90% bounds "
+            "[20, 90]%).") in summary.headlines(some)[0]
+    table.loc[change, "probability"] = 0.3
+    assert summary.first_screen(some)[0]["shares"]["threat"] == {"median": "–", "interval": ""}
+    assert "there is nothing to share out" in summary.headlines(some)[0]
+    assert "Unexplained is" in summary.headlines(some)[1]
+
+
+def test_the_kinds_of_what_was_observed_are_told_for_each_window(inputs):
+    one, other = inputs.panel.indicators.index[:2]
+    table = inputs.panel.indicators.assign(kind="opinion")
+    table.loc[one, "kind"] = "behaviour"
+    # Friction runs over positions 178 to 191, cohesion over 230 to 239.
+    rows = inputs.panel.rows.iloc[:4].assign(
+        latent="cohesion", indicator=[one, one, one, other], start_month=[0, 180, 181, 232],
+        end_month=[0, 180, 181, 232])
+    found = observed.kinds(replace(inputs, panel=replace(inputs.panel, rows=rows,
+                                                         indicators=table)))
+    assert found == ("75% behaviour, 25% opinion by their observations (in friction 2 behaviour; "
+                     "cohesion 1 opinion)")
+    assert observed.kinds(inputs) in summary.caveat(inputs)
+
+
 def test_indicators_that_are_silent_in_every_window_are_named(inputs):
-    assert summary.unseen(inputs).startswith("Of cohesion no window has an observation of: ")
+    assert observed.unseen(inputs).startswith("Of cohesion no window has an observation of: ")
     rows = inputs.panel.rows
     window = inputs.panel.window(inputs.spec.episodes["friction"].window)
     inside = rows.assign(start_month=window.start, end_month=window.start)
     seen = replace(inputs, panel=replace(inputs.panel, rows=inside))
-    assert summary.unseen(seen) == ""
+    assert observed.unseen(seen) == ""
 
 
 def test_no_result_is_written_in_a_template(inputs, no_figures):
@@ -219,7 +255,7 @@ def test_observations_are_counted_where_their_period_touches_the_window(inputs):
     rows = inputs.panel.rows.iloc[:4].assign(
         latent="cohesion", indicator=["a", "a", "b", "c"],
         start_month=[168, 177, 192, 178], end_month=[178, 177, 200, 191])
-    found = summary.observations_in_windows(
+    found = observed.in_windows(
         replace(inputs, panel=replace(inputs.panel, rows=rows)))
     # Friction runs over positions 178 to 191.
     assert found[0]["counts"] == {"threat": (0, 0), "credibility": (0, 0), "cohesion": (2, 2)}
