@@ -225,9 +225,8 @@ def stale(folder: Path) -> list[str]:
 def of_others(found: dict[str, Any] | None) -> str:
     """Return the ratios that no goal is set for; empty where none was measured."""
     ratios = {} if found is None else found["ratio"]
-    told = {name: ratios[name]["mixed"] for name in UNJUDGED
-            if ratios.get(name, {}).get("mixed") is not None}
-    parts = [f"{value:.1f}x {UNJUDGED[name]}" for name, value in told.items()]
+    parts = [f"{ratios[name]['mixed']:.1f}x {words}" for name, words in UNJUDGED.items()
+             if ratios.get(name, {}).get("mixed") is not None]
     return f"Without a goal: {'; '.join(parts)}." if parts else ""
 
 

@@ -6,6 +6,7 @@ Invariant: a cell is text; an outcome that nobody can tell is a dash, not a zero
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from bayes_alliance.plotting.style import country as country_name
 from bayes_alliance.report import wording
@@ -36,7 +37,7 @@ def scenarios(inputs: ReportInputs) -> list[dict[str, str]]:
     """Return what each scenario does to cohesion at the end of the forecast."""
     rows = []
     for name, table in inputs.differences.items():
-        last = table[table["target"] == "cohesion"].iloc[-1]
+        last = _at_the_end(table)
         rows.append({"name": name.replace("_", " "), "title": inputs.spec.scenarios[name].title,
                      "month": str(last["time"]),
                      "median": wording.number(last["q50"], signed=True),
@@ -49,9 +50,13 @@ def scenarios(inputs: ReportInputs) -> list[dict[str, str]]:
 
 def still(inputs: ReportInputs) -> bool:
     """Say whether in some draws a scenario changes nothing: their hypothesis lacks its path."""
-    return any(float(last[["p_lower", "p_higher"]].sum()) < 1.0 - _ROUNDING
-               for last in (table[table["target"] == "cohesion"].iloc[-1]
-                            for table in inputs.differences.values()))
+    return any(_at_the_end(table)[["p_lower", "p_higher"]].sum() < 1.0 - _ROUNDING
+               for table in inputs.differences.values())
+
+
+def _at_the_end(table: pd.DataFrame) -> pd.Series:
+    """Return the row of cohesion in the last month."""
+    return table[table["target"] == "cohesion"].iloc[-1]
 
 
 def outcomes(inputs: ReportInputs) -> dict[str, Any]:

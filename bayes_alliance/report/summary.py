@@ -36,19 +36,20 @@ def first_screen(inputs: ReportInputs) -> list[dict[str, Any]]:
     list of dict
         ``episode``, ``window``, ``baselines``, ``change`` (of cohesion: ``median`` and
         ``probability`` of the sign the episode is named for), ``directions`` (text by path),
-        ``shares`` (by component ``median`` and ``interval``), ``lines`` (a dict for each
+        ``shares`` (by component ``median`` and ``interval``, over the baselines from which
+        cohesion probably changed so), ``lines`` (a dict for each
         hypothesis with ``difference``, ``error``, ``decibans``, ``flag``, ``verdict``,
         ``agreeing``).
     """
     records = []
     for name, episode in inputs.spec.episodes.items():
         part = inputs.episodes[inputs.episodes["episode"] == name]
+        known = _established(part)
         records.append({
             "episode": name, "window": wording.window(episode.window),
             "baselines": list(episode.baselines), "change": _change(part),
             "directions": {path: _directions(part, path) for path in c.PATHS},
-            "shares": {component: _share(_established(part), component)
-                       for component in SHARES},
+            "shares": {component: _share(known, component) for component in SHARES},
             "lines": [_line(inputs, name, hypothesis) for hypothesis in PATH_NAMES]})
     return records
 
