@@ -145,6 +145,10 @@ UNJUDGED: Final = {
     "stan_textbook": "Stan's least effective draws a second, in textbook parameters",
     "numpyro": "NumPyro's",
     "limit": "ours is the limit, an independent normal at the same cost of a gradient"}
+# Peers that build something before they sample.
+BUILT: Final = {"stan_same": "Stan's in the same coordinates",
+                "stan_textbook": "Stan's in textbook parameters", "pymc_idiomatic": "PyMC's",
+                "numpyro": "NumPyro's"}
 # Ways that were tried and lost, each as it was measured when it was tried.
 TRIED: Final = (
     "A mass matrix of low rank from nutpie: half the steps, five times the time of each, and a "
@@ -230,6 +234,17 @@ def of_others(found: dict[str, Any] | None) -> str:
     return f"Without a goal: {'; '.join(parts)}." if parts else ""
 
 
+def of_cold(found: dict[str, Any] | None) -> str:
+    """Return the ratios of medians that count a build from nothing; empty where none was timed."""
+    peers = {} if found is None else found["peers"]
+    rates = {name: one["ess_per_second_with_cold_build"]["median"] for name, one in peers.items()
+             if one.get("ess_per_second_with_cold_build")}
+    parts = [f"{rates['ours'] / rates[name]:.1f}x {words}" for name, words in BUILT.items()
+             if name in rates and "ours" in rates]
+    return ("With one run's build counted, where nothing was compiled before on the machine: "
+            f"{', '.join(parts)}.") if parts else ""
+
+
 def of_runs(found: dict[str, Any] | None) -> str:
     """Return in how many runs of the peers a chain stood apart; empty where in none."""
     ratios = {} if found is None else found["ratio"]
@@ -279,7 +294,7 @@ def markdown(folder: Path) -> str:
     lines += [f"| {row.what} | {row.goal} | {row.measured} | {row.verdict} | "
               f"`validation/{row.file}` |" for row in table.itertuples()]
     speed = contents(folder / "speed" / "speed.json")
-    for told in (of_stan(speed), of_others(speed), of_runs(speed),
+    for told in (of_stan(speed), of_others(speed), of_cold(speed), of_runs(speed),
                  of_refits(contents(folder / "startup.json"))):
         if told:
             lines += ["", told]

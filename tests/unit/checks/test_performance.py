@@ -98,6 +98,20 @@ def test_ratios_without_a_goal_are_told(results):
     assert performance.of_others(speed) == "Without a goal: 61.2x NumPyro's."
 
 
+def test_ratios_with_a_build_from_nothing_are_told(results):
+    assert performance.of_cold(None) == ""
+    path = results / "speed" / "speed.json"
+    speed = json.loads(path.read_text())
+    rate = {"ess_per_second_with_cold_build": {"median": 1.5}}
+    speed["peers"]["stan_same"] |= rate
+    # Without a build of ours there is no ratio.
+    assert performance.of_cold(speed) == ""
+    speed["peers"]["ours"] = {"ess_per_second_with_cold_build": {"median": 4.2}, "runs": 3}
+    path.write_text(json.dumps(speed))
+    assert ("With one run's build counted, where nothing was compiled before on the machine: "
+            "2.8x Stan's in the same coordinates." in performance.markdown(results))
+
+
 def test_refits_that_failed_are_told_beside_their_time(results):
     told = performance.markdown(results)
     assert "failed its gate in 2 of 3 repeats, after 3 attempts each" in told
