@@ -145,7 +145,7 @@ UNJUDGED: Final = {
     "stan_textbook": "Stan's least effective draws a second, in textbook parameters",
     "numpyro": "NumPyro's",
     "limit": "ours is the limit, an independent normal at the same cost of a gradient"}
-# Peers that build something before they sample.
+# Peers whose build from nothing is counted too; the limit's is that of ours.
 BUILT: Final = {"stan_same": "Stan's in the same coordinates",
                 "stan_textbook": "Stan's in textbook parameters", "pymc_idiomatic": "PyMC's",
                 "numpyro": "NumPyro's"}
@@ -235,12 +235,16 @@ def of_others(found: dict[str, Any] | None) -> str:
 
 
 def of_cold(found: dict[str, Any] | None) -> str:
-    """Return the ratios of medians that count a build from nothing; empty where none was timed."""
+    """Return the ratios of medians that count a build from nothing; empty where none was timed.
+
+    They are over all runs, so they stand after ``of_runs``, which speaks of the ratios above it.
+    """
     peers = {} if found is None else found["peers"]
     rates = {name: one["ess_per_second_with_cold_build"]["median"] for name, one in peers.items()
              if one.get("ess_per_second_with_cold_build")}
-    parts = [f"{rates['ours'] / rates[name]:.1f}x {words}" for name, words in BUILT.items()
-             if name in rates and "ours" in rates]
+    ours = rates.get("ours")
+    parts = [f"{ours / rates[name]:.1f}x {words}" for name, words in BUILT.items()
+             if ours and name in rates]
     return ("With one run's build counted, where nothing was compiled before on the machine: "
             f"{', '.join(parts)}.") if parts else ""
 
@@ -294,7 +298,7 @@ def markdown(folder: Path) -> str:
     lines += [f"| {row.what} | {row.goal} | {row.measured} | {row.verdict} | "
               f"`validation/{row.file}` |" for row in table.itertuples()]
     speed = contents(folder / "speed" / "speed.json")
-    for told in (of_stan(speed), of_others(speed), of_cold(speed), of_runs(speed),
+    for told in (of_stan(speed), of_others(speed), of_runs(speed), of_cold(speed),
                  of_refits(contents(folder / "startup.json"))):
         if told:
             lines += ["", told]
